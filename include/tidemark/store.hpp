@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <initializer_list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tidemark/batch.hpp"
+#include "tidemark/cursor.hpp"
+#include "tidemark/error.hpp"
+#include "tidemark/event.hpp"
+#include "tidemark/expect.hpp"
+#include "tidemark/query.hpp"
+#include "tidemark/recovery_report.hpp"
+#include "tidemark/ticket.hpp"
+#include "tidemark/types.hpp"
+
+namespace tidemark {
+
+// How a segment's space is made before use. docs/durability.md says what each costs.
+enum class Preallocation : std::uint8_t {
+  kAuto,       // zeroed, but unwritten where the file system makes nothing of zeros (copy-on-write, memory)
+  kZeroed,     // written full of zeros ahead of use: a commit then costs one device write and one flush
+  kUnwritten,  // reserved only: less written in all, dearer commits
+};
+
+struct OpenOptions {
+  // Never writes, creates, cuts or locks anything; shows the log as it is at opening, up to what is known durable.
+  // Works beside a writer and on a read-only medium.
+  bool read_only = false;
+  // Make the store if there is none. A read-only opening never does.
+  bool create = true;
+  // For appends that do not say.
+  Durability durability = Durability::kDurable;
+  // Buffered appends are synced at the latest after this time.
+  std::chrono::milliseconds sync_interval{1000};
+  // Segments start at this size and double up to the largest. Powers of two, limits::kSegmentBytesMin to
+  // limits::kSegmentBytesMax.
+  std::uint64_t segment_bytes_first = std::uint64_t{1} << 20U;
+  std::uint64_t segment_bytes_largest = std::uint64_t{128} << 20U;
+  Preallocation preallocation = Preallocation::kAuto;
+  // An end of the log that is neither whole nor plainly torn (kSuspectTail) is cut off like a torn one. Its bytes are
+  // kept aside. Say so only when you know that nothing acknowledged stood there.
+  bool accept_suspect_tail = false;
+  // Open for writing although the wall clock stands a day or more before the last recorded time.
+  bool accept_clock = false;
+};
+
+// One stream of the store.
+struct StreamInfo {
+  std::string name;
+  Version last_version;
+  Position last_position;
+};
+
+struct StreamListOptions {
+  // Only names after this one, in byte order.
+  std::string after = {};
+  std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
+};
+
+// What a store holds and has done, at one moment.
+struct StoreInfo {
+  std::array<std::byte, 16> store_id{};
+  std::array<std::byte, 16> log_id{};
+  std::uint16_t format_major = 0;
+  std::uint16_t format_minor = 0;
+  std::uint32_t epoch = 0;
+  std::uint64_t events = 0;  // visible to a default read
+  std::uint64_t streams = 0;
+  std::uint64_t segments = 0;  // files, the prepared one included
+  std::uint64_t bytes = 0;     // of all files of the store
+  // The positions below this one are durable, written, sequenced.
+  Position durable;
+  Position written;
+  Position sequenced;
+  // Of the log, durable.
+  Offset durable_offset;
+  bool read_only = false;
+  // The last recovery that wrote: this opening's, or for a read-only opening that of the last writer.
+  RecoveryReport last_recovery;
+};
+
+namespace engine {
+class StoreCore;
+}
+
+// A store: one folder, one log. Open it once for writing; every call is safe from many threads. A moved-from store can
+// only be assigned to or destroyed. Destruction closes.
+class Store {
+ public:
+  // Opens the store in a folder, creating it if need be, and recovers it if its last writer did not close it.
+  // kLocked if another opening (in this process or another) holds it for writing; kNotFound, kNotAStore,
+  // kUnsupportedFormat, kDamaged, kSuspectTail, kClock, kNoSpace, kIo.
+  [[nodiscard]] static Result<Store> open(const std::filesystem::path& folder, OpenOptions options = {});
+
+  Store(Store&& other) noexcept;
+  Store& operator=(Store&& other) noexcept;
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+  ~Store();
+
+  // Appends and waits until the answer stands at the asked durability. Errors: kVersionConflict, kIdConflict,
+  // kInvalidArgument, kLimitExceeded, kNoSpace, kStopped, kReadOnly, kClosed, kStoreFailed, kOutOfMemory: nothing was
+  // appended. kOutcomeUnknown: perhaps, reopen and append the same batch again.
+  [[nodiscard]] Result<Receipt> append(const Batch& batch, const AppendOptions& options = {});
+  // The short form: one stream.
+  [[nodiscard]] Result<Receipt> append(std::string_view stream, Expect expect, std::span<const NewEvent> events,
+                                       const AppendOptions& options = {});
+  [[nodiscard]] Result<Receipt> append(std::string_view stream, Expect expect, std::initializer_list<NewEvent> events,
+                                       const AppendOptions& options = {});
+
+  // Gives the batch its place in the log and returns without waiting for the disk. The order of submissions from one
+  // thread is the order in the log. Waits while too much is in flight. Errors in the call itself are given here;
+  // everything else, conflicts too, is the ticket's.
+  [[nodiscard]] Result<Ticket> submit(const Batch& batch, const AppendOptions& options = {});
+  // The same, but kBusy instead of waiting.
+  [[nodiscard]] Result<Ticket> try_submit(const Batch& batch, const AppendOptions& options = {});
+
+  // Returns once the event at this position is durable. A position that nothing was appended at yet is waited for.
+  [[nodiscard]] Status wait_durable(Position position, std::stop_token stop = {});
+
+  // Reads as ReadOptions say. Errors show in the cursor's status().
+  [[nodiscard]] Cursor read(const Query& query, const ReadOptions& options = {}) const;
+  // The event with this id, if the store has it. The same visibility as a default read.
+  [[nodiscard]] Result<std::optional<OwnedEvent>> find(const EventId& id) const;
+  // The stream with this name, if it has an event.
+  [[nodiscard]] Result<std::optional<StreamInfo>> stream(std::string_view name) const;
+  // Streams in the byte order of their names.
+  [[nodiscard]] Result<std::vector<StreamInfo>> streams(const StreamListOptions& options = {}) const;
+
+  [[nodiscard]] StoreInfo info() const;
+  // What this opening found.
+  [[nodiscard]] const RecoveryReport& recovery() const;
+
+  // Makes everything durable, completes every ticket, releases the lock. Calls still running in other threads end
+  // with kClosed or their answer. Closing twice is fine.
+  Status close();
+
+  explicit Store(std::shared_ptr<engine::StoreCore> core);  // made by open
+
+ private:
+  std::shared_ptr<engine::StoreCore> core_;
+};
+
+}  // namespace tidemark

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Everything a program needs to use a Tidemark store.
+#include "tidemark/batch.hpp"
+#include "tidemark/cursor.hpp"
+#include "tidemark/error.hpp"
+#include "tidemark/event.hpp"
+#include "tidemark/expect.hpp"
+#include "tidemark/limits.hpp"
+#include "tidemark/query.hpp"
+#include "tidemark/recovery_report.hpp"
+#include "tidemark/store.hpp"
+#include "tidemark/ticket.hpp"
+#include "tidemark/types.hpp"
+#include "tidemark/verify.hpp"
+#include "tidemark/version.hpp"

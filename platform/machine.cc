@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/machine.h"
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdlib>
+#include <fcntl.h>
+#include <optional>
+#include <string_view>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "platform/descriptor.h"
+
+namespace tidemark::platform {
+
+namespace {
+
+std::optional<unsigned> hex_digit(char c) {
+  if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
+  if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a' + 10);
+  if (c >= 'A' && c <= 'F') return static_cast<unsigned>(c - 'A' + 10);
+  return std::nullopt;
+}
+
+// 32 digits, with dashes anywhere; all zero if the text is anything else.
+Uuid parse_uuid(std::string_view text) {
+  Uuid uuid{};
+  std::size_t digits = 0;
+  for (const char c : text) {
+    if (c == '-') continue;
+    const auto digit = hex_digit(c);
+    if (!digit || digits == 2 * uuid.size()) return {};
+    uuid[digits / 2] = uuid[digits / 2] << 4 | std::byte(*digit);
+    ++digits;
+  }
+  return digits == 2 * uuid.size() ? uuid : Uuid{};
+}
+
+class RealMachine final : public Machine {
+ public:
+  void fill_random(std::span<std::byte> into) override {
+    while (!into.empty()) {
+      const ssize_t n = ::getrandom(into.data(), into.size(), 0);
+      if (n > 0) {
+        into = into.subspan(static_cast<std::size_t>(n));
+      } else if (errno != EINTR) {
+        // Only a sandbox that forbids the call gets here. Ids that can be guessed or repeat would be worse.
+        std::abort();
+      }
+    }
+  }
+
+  Uuid boot_id() override {
+    constexpr std::size_t kTextLength = 36;
+    const Descriptor file(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
+    if (!file) return {};
+    std::array<char, kTextLength> text{};
+    const ssize_t n = ::read(file.number(), text.data(), text.size());
+    if (n != static_cast<ssize_t>(text.size())) return {};
+    return parse_uuid({text.data(), text.size()});
+  }
+};
+
+}  // namespace
+
+Machine& real_machine() {
+  static RealMachine machine;
+  return machine;
+}
+
+Uuid random_uuid(Machine& machine) {
+  Uuid uuid{};
+  machine.fill_random(uuid);
+  uuid[6] = (uuid[6] & std::byte{0x0F}) | std::byte{0x40};
+  uuid[8] = (uuid[8] & std::byte{0x3F}) | std::byte{0x80};
+  return uuid;
+}
+
+}  // namespace tidemark::platform

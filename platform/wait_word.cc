@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "platform/wait_word.h"
+
+#include <climits>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <thread>
+#include <time.h>
+#include <unistd.h>
+
+namespace tidemark::platform {
+
+namespace {
+
+static_assert(sizeof(std::atomic<std::uint32_t>) == sizeof(std::uint32_t));
+static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
+
+// Every outcome of the call (woken, word changed, time over, signal) means the same to us: look again.
+void futex(std::atomic<std::uint32_t>& word, int operation, std::uint32_t value, const timespec* deadline = nullptr) {
+  ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), operation | FUTEX_PRIVATE_FLAG, value, deadline,
+            nullptr, FUTEX_BITSET_MATCH_ANY);
+}
+
+}  // namespace
+
+void WaitWord::wait(std::uint32_t seen) const {
+  if (load() == seen) futex(value_, FUTEX_WAIT_BITSET, seen);
+}
+
+void WaitWord::wait_until(std::uint32_t seen, std::chrono::steady_clock::time_point deadline) const {
+  if (load() != seen || deadline <= std::chrono::steady_clock::now()) return;
+  // The steady clock of libstdc++ and libc++ is CLOCK_MONOTONIC, by which FUTEX_WAIT_BITSET measures.
+  const auto since_boot = deadline.time_since_epoch();
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(since_boot);
+  const auto rest = std::chrono::duration_cast<std::chrono::nanoseconds>(since_boot - seconds);
+  const timespec until = {.tv_sec = static_cast<time_t>(seconds.count()), .tv_nsec = static_cast<long>(rest.count())};
+  futex(value_, FUTEX_WAIT_BITSET, seen, &until);
+}
+
+// A request to stop does not change the word, so its wake is lost if it comes just before the sleep. Therefore the
+// thread that requests goes on waking until the sleeper is through. Each of the two first touches `asleep` and then
+// looks at what the other did; of two read-modify-writes of one atomic the second sees all that came before the first:
+//
+//   the sleeper is first    the request sees asleep == 1, and wakes until it is 0
+//   the request is first    the sleeper sees stop_requested(), and does not sleep
+//
+// If stop was requested before the call, the callback runs here and now, finds asleep == 0 and is through.
+void WaitWord::wait(std::uint32_t seen, const std::stop_token& stop) const {
+  std::atomic<std::uint32_t> asleep = 0;
+  const std::stop_callback wake(stop, [&] {
+    while (asleep.fetch_or(0, std::memory_order_acq_rel) == 1) {
+      futex(value_, FUTEX_WAKE, INT_MAX);
+      std::this_thread::yield();
+    }
+  });
+  asleep.exchange(1, std::memory_order_acq_rel);
+  while (load() == seen && !stop.stop_requested()) futex(value_, FUTEX_WAIT_BITSET, seen);
+  asleep.store(0, std::memory_order_release);
+}
+
+void WaitWord::wake_one() { futex(value_, FUTEX_WAKE, 1); }
+
+void WaitWord::wake_all() { futex(value_, FUTEX_WAKE, INT_MAX); }
+
+}  // namespace tidemark::platform

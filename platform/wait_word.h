@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <stop_token>
+
+namespace tidemark::platform {
+
+// One 32-bit word that threads sleep on (a futex). Whoever changes it wakes the sleepers.
+class WaitWord {
+ public:
+  explicit WaitWord(std::uint32_t value = 0) : value_(value) {}
+  WaitWord(const WaitWord&) = delete;
+  WaitWord& operator=(const WaitWord&) = delete;
+
+  [[nodiscard]] std::uint32_t load() const { return value_.load(std::memory_order_acquire); }
+  void store(std::uint32_t value) { value_.store(value, std::memory_order_release); }
+  std::uint32_t add(std::uint32_t n) { return value_.fetch_add(n, std::memory_order_acq_rel) + n; }
+
+  // Sleeps while the word is still `seen`. May return early for no reason: look again.
+  void wait(std::uint32_t seen) const;
+  // The same until a moment of the steady clock.
+  void wait_until(std::uint32_t seen, std::chrono::steady_clock::time_point deadline) const;
+  // The same until stop is requested.
+  void wait(std::uint32_t seen, const std::stop_token& stop) const;
+
+  void wake_one();
+  void wake_all();
+
+ private:
+  mutable std::atomic<std::uint32_t> value_;
+};
+
+}  // namespace tidemark::platform
