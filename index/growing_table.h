@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace tidemark::index {
+
+// A table that only grows, in memory. Its entries never move. One thread adds; any may read an entry whose index is
+// below a number that was published to it after the entry was added (the store publishes positions). Chunks double, so
+// that a handful of pointers serve any size.
+template <class T>
+class GrowingTable {
+ public:
+  GrowingTable() = default;
+  GrowingTable(const GrowingTable&) = delete;
+  GrowingTable& operator=(const GrowingTable&) = delete;
+  ~GrowingTable() {
+    for (auto& chunk : chunks_) { delete[] chunk.load(std::memory_order_relaxed); }
+  }
+
+  [[nodiscard]] std::uint64_t size() const { return size_; }  // of the adding thread
+  // May throw std::bad_alloc; nothing is added then.
+  void add(const T& entry) {
+    const auto [chunk, at] = place(size_);
+    T* entries = chunks_[chunk].load(std::memory_order_relaxed);
+    if (entries == nullptr) {
+      entries = new T[kFirst << chunk];
+      // Readers learn of entries by the published number; release lets them find the chunk that it counts on.
+      chunks_[chunk].store(entries, std::memory_order_release);
+    }
+    entries[at] = entry;
+    ++size_;
+  }
+
+  [[nodiscard]] const T& operator[](std::uint64_t index) const {
+    const auto [chunk, at] = place(index);
+    return chunks_[chunk].load(std::memory_order_acquire)[at];
+  }
+
+ private:
+  static constexpr std::uint64_t kFirst = 1024;
+
+  struct Place {
+    unsigned chunk;
+    std::uint64_t at;
+  };
+  // Chunk c holds kFirst * 2^c entries and starts at index kFirst * (2^c - 1).
+  static constexpr Place place(std::uint64_t index) {
+    const std::uint64_t shifted = index / kFirst + 1;
+    const auto chunk = static_cast<unsigned>(std::bit_width(shifted)) - 1;
+    return {chunk, index - kFirst * ((std::uint64_t{1} << chunk) - 1)};
+  }
+
+  std::array<std::atomic<T*>, 48> chunks_{};
+  std::uint64_t size_ = 0;
+};
+
+}  // namespace tidemark::index

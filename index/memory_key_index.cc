@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "index/memory_key_index.h"
+
+#include <algorithm>
+#include <mutex>
+
+namespace tidemark::index {
+
+namespace {
+
+std::uint64_t count_below(const std::vector<Position>& positions, Position end) {
+  if (positions.empty() || positions.back() < end) { return positions.size(); }
+  return static_cast<std::uint64_t>(std::ranges::lower_bound(positions, end) - positions.begin());
+}
+
+}  // namespace
+
+void MemoryKeyIndex::add(const Key& key, Position position) {
+  Shard& home = shard(key);
+  const std::unique_lock lock(home.mutex);
+  const auto found = home.table.find(key);
+  if (found != home.table.end()) {
+    found->second->positions.push_back(position);
+    return;
+  }
+  Postings& postings = home.postings.emplace_back();
+  postings.name = key.name;
+  postings.positions.push_back(position);
+  home.table.emplace(Key{key.kind, postings.name, key.hash}, &postings);
+}
+
+std::uint64_t MemoryKeyIndex::count(const Key& key, Position end) const {
+  const Shard& home = shard(key);
+  const std::shared_lock lock(home.mutex);
+  const auto found = home.table.find(key);
+  return found == home.table.end() ? 0 : count_below(found->second->positions, end);
+}
+
+std::size_t MemoryKeyIndex::positions(const Key& key, std::uint64_t ordinal, std::span<Position> into,
+                                      Position end) const {
+  const Shard& home = shard(key);
+  const std::shared_lock lock(home.mutex);
+  const auto found = home.table.find(key);
+  if (found == home.table.end()) { return 0; }
+  const std::vector<Position>& all = found->second->positions;
+  const std::uint64_t known = count_below(all, end);
+  if (ordinal >= known) { return 0; }
+  const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(known - ordinal, into.size()));
+  std::copy_n(all.begin() + static_cast<std::ptrdiff_t>(ordinal), n, into.begin());
+  return n;
+}
+
+std::vector<KeyIndex::Entry> MemoryKeyIndex::list(KeyKind kind, std::string_view after, std::uint64_t limit,
+                                                  Position end) const {
+  std::vector<Entry> entries;
+  for (const Shard& one : shards_) {
+    const std::shared_lock lock(one.mutex);
+    for (const auto& [key, postings] : one.table) {
+      if (key.kind != kind || key.name <= after) { continue; }
+      const std::uint64_t known = count_below(postings->positions, end);
+      if (known > 0) { entries.push_back({postings->name, known, postings->positions[known - 1]}); }
+    }
+  }
+  const auto by_name = [](const Entry& a, const Entry& b) { return a.name < b.name; };
+  const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(limit, entries.size()));
+  std::partial_sort(entries.begin(), entries.begin() + static_cast<std::ptrdiff_t>(wanted), entries.end(), by_name);
+  entries.resize(wanted);
+  return entries;
+}
+
+std::uint64_t MemoryKeyIndex::key_count(KeyKind kind, Position end) const {
+  std::uint64_t n = 0;
+  for (const Shard& one : shards_) {
+    const std::shared_lock lock(one.mutex);
+    for (const auto& [key, postings] : one.table) {
+      if (key.kind == kind && postings->positions.front() < end) { ++n; }
+    }
+  }
+  return n;
+}
+
+}  // namespace tidemark::index
