@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "tidemark/batch.hpp"
+
+namespace tidemark {
+
+// The engine's way into a Batch.
+class BatchAccess {
+ public:
+  [[nodiscard]] static const auto& streams(const Batch& batch) { return batch.streams_; }
+  [[nodiscard]] static const auto& events(const Batch& batch) { return batch.events_; }
+  // Marks a batch as appended; whether it, or a copy of it, had been before.
+  [[nodiscard]] static bool mark_attempted(const Batch& batch) {
+    return batch.attempted_ && batch.attempted_->exchange(true);
+  }
+};
+
+}  // namespace tidemark

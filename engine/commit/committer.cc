@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/commit/committer.h"
+
+#include <algorithm>
+#include <new>
+#include <string>
+#include <utility>
+
+namespace tidemark::engine {
+
+namespace {
+
+// How long the log must have been idle before the superblock is told how far it is durable.
+constexpr auto kIdleTime = std::chrono::milliseconds(50);
+// With so much written and not synced, the committer's thread syncs beside the appenders, so that they need not stop
+// for it.
+constexpr std::uint64_t kSyncBesideBytes = std::uint64_t{8} << 20U;
+
+}  // namespace
+
+Committer::Committer(Environment environment, CommitterOptions options, const LogEnd& end, LogWriter& writer,
+                     const SegmentMaker& maker, SuperblockStore& superblocks, Segments& segments, Catalog& catalog)
+    : environment_(environment),
+      options_(options),
+      epoch_(end.epoch),
+      writer_(writer),
+      superblocks_(superblocks),
+      segments_(segments),
+      catalog_(catalog),
+      spare_(maker, environment.threads,
+             [this] {
+               spare_ready_.add(1);
+               spare_ready_.wake_all();
+             }),
+      tail_segment_(end.segment),
+      tail_(end.point),
+      recorded_(end.recorded),
+      trailer_(end.trailer),
+      recent_(end.point.position),
+      written_(end.point),
+      durable_(end.point),
+      written_position_(end.point.position.value()),
+      durable_position_(end.point.position.value()),
+      idle_mark_(end.point),
+      superblock_mark_(end.point) {
+  if (environment_.threads) {
+    thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+  }
+}
+
+Committer::~Committer() { (void)close(); }
+
+void Committer::put_spare(PreparedSegment spare) {
+  const std::scoped_lock lock(mutex_);
+  const SegmentPlan plan{spare.segment->number(), spare.segment->base(), spare.segment->size()};
+  // Whatever its size, it is the next: a file that is there is used.
+  next_size_ = plan.size;
+  if (next_segment_plan() != plan) {
+    next_size_ = 0;
+    return;
+  }
+  spare_wanted_ = true;
+  spare_.put(plan, std::move(spare));
+}
+
+void Committer::set_written(LogPoint point) {
+  if (written_.offset <= durable_.offset) { unsynced_since_ = environment_.clock.steady(); }
+  written_ = point;
+  written_position_.store(point.position.value(), std::memory_order_release);
+}
+
+void Committer::set_durable(LogPoint point) {
+  if (point.offset <= durable_.offset) { return; }
+  durable_ = point;
+  if (written_.offset < point.offset) { written_ = point; }  // a roll moves the end of an empty tail
+  durable_position_.store(point.position.value(), std::memory_order_release);
+  durable_moved_.add(1);
+  if (position_waiters_.load(std::memory_order_relaxed) > 0) { durable_moved_.wake_all(); }
+  if (dozing_) { wake_thread(); }
+}
+
+// Precondition: the lock is held, nobody leads, the store has not failed. It may fail meanwhile, by another thread's
+// sync; then fail() has finished the group, and nothing is published any more.
+void Committer::lead(Lock& lock, bool sync) {
+  leading_ = true;
+  const bool only_sync = pending_.empty();
+  if (only_sync) {
+    current_ = stand_in_;
+  } else {
+    current_ = pending_.front();
+    pending_.pop_front();
+    lock.unlock();
+    Status done = write_group(*current_);
+    lock.lock();
+    if (!done) { fail(std::move(done.error())); }
+    if (!failure_) {
+      set_written(current_->end);
+      current_->word.add(Group::kWritten);
+      if (current_->has_buffered && current_->wants_sync) { current_->word.wake_all(); }
+    }
+  }
+  if (!failure_ && (sync || (!only_sync && current_->wants_sync)) && durable_.offset < written_.offset) {
+    sync_log(lock);
+  }
+  if (!failure_) {
+    if (!only_sync) { finish(*current_, std::nullopt); }
+    recent_.trim(written_.position);
+    const std::uint64_t unsynced = written_.offset - durable_.offset;
+    if ((dozing_ && unsynced > 0) || (unsynced >= kSyncBesideBytes && !syncing_beside_)) { wake_thread(); }
+  }
+  if (failure_ || only_sync) {
+    current_->word.add(Group::kCall);  // for those who wait for the leader and not for the group
+    current_->word.wake_all();
+  }
+  current_.reset();
+  leading_ = false;
+  hand_over();
+}
+
+Status Committer::write_group(Group& group) {
+  try {
+    if (group.roll_to) {
+      if (auto rolled = roll(group); !rolled) { return rolled; }
+    }
+    std::vector<Bytes> frames;
+    frames.reserve(group.members.size());
+    for (const auto& member : group.members) { frames.push_back(member.batch->frame()); }
+    if (auto appended = writer_.append(frames); !appended) { return appended; }
+    for (const auto& member : group.members) {
+      for (const EventUse& event : member.batch->events()) {
+        catalog_.add(member.batch->streams()[event.stream].key, event.id, {member.frame, event.body_offset});
+      }
+    }
+    return {};
+  } catch (const std::bad_alloc&) {
+    return std::unexpected(Error(ErrorCode::kOutOfMemory, "memory ran out while a group of appends was written"));
+  }
+}
+
+// Everything in the segment that is left becomes durable, then the superblock names the next one, and only then does a
+// frame go there: recovery rests on this order.
+Status Committer::roll(Group& group) {
+  const std::shared_ptr<Segment> next = group.roll_to->segment;
+  LogPoint start;
+  {
+    const std::scoped_lock one_at_a_time(sync_mutex_);
+    Offset durable;
+    {
+      const std::scoped_lock lock(mutex_);
+      if (failure_) { return std::unexpected(store_failed()); }
+      durable = durable_.offset;
+    }
+    if (auto rolled = writer_.roll(std::move(*group.roll_to), durable, epoch_); !rolled) { return rolled; }
+    const std::scoped_lock lock(mutex_);
+    if (failure_) { return std::unexpected(store_failed()); }
+    start = {Offset(next->base().value() + kSegmentHeaderBytes), written_.position};
+    set_durable(start);
+  }
+  segments_.add(next);
+  auto named = superblocks_.write([&](Superblock& superblock) {
+    superblock.durable_end = start.offset.value();
+    superblock.highest_segment = next->number().value();
+  });
+  if (named) {
+    const std::scoped_lock lock(mutex_);
+    superblock_mark_ = start;
+  }
+  return named;
+}
+
+void Committer::finish(Group& group, std::optional<Error> error) {
+  group.error = std::move(error);
+  const std::uint32_t seen = group.word.load();
+  group.word.add(((seen & Group::kWritten) == 0 && !group.error ? Group::kWritten : 0) + Group::kDone);
+  if (group.sleepers.load() > 0) { group.word.wake_all(); }
+}
+
+void Committer::fail(Error cause) {
+  if (failure_) { return; }
+  failure_ = std::move(cause);
+  failed_.store(true, std::memory_order_release);
+  if (current_ && current_ != stand_in_) { finish(*current_, outcome_unknown()); }
+  for (const auto& group : pending_) { finish(*group, store_failed()); }
+  pending_.clear();
+  durable_moved_.add(1);
+  durable_moved_.wake_all();
+  if (dozing_) { wake_thread(); }
+}
+
+// These two tell the failure to waiters even when memory has run out: then in few words.
+Error Committer::outcome_unknown() const {
+  try {
+    std::string message =
+        "the append may or may not be found after the store is opened again; repeat it then with the same ids (";
+    message += failure_->message() + ")";
+    return Error(ErrorCode::kOutcomeUnknown, std::move(message))
+        .with_path(failure_->path())
+        .with_system_error(failure_->system_error());
+  } catch (const std::bad_alloc&) { return {ErrorCode::kOutcomeUnknown, "out of memory"}; }
+}
+
+Error Committer::store_failed() const {
+  try {
+    if (!failure_) { return {ErrorCode::kClosed, "closed"}; }
+    std::string message = "the store takes no more appends since an earlier failure; open it again to go on (";
+    message += failure_->message() + ")";
+    return Error(ErrorCode::kStoreFailed, std::move(message))
+        .with_path(failure_->path())
+        .with_system_error(failure_->system_error());
+  } catch (const std::bad_alloc&) { return {ErrorCode::kStoreFailed, "out of memory"}; }
+}
+
+// With the lock held and nobody leading: sees to it that somebody takes the next group.
+void Committer::hand_over() {
+  if (pending_.empty() || failure_) { return; }
+  Group& next = *pending_.front();
+  if (next.sleepers.load() > 0) {
+    next.word.add(Group::kCall);
+    next.word.wake_one();
+  } else if (next.attending == 0) {
+    wake_thread();
+  }
+  // Otherwise a caller is on its way to wait, and will lead.
+}
+
+Status Committer::wait_for_group(Group& group, Level level, bool attending, const std::stop_token& stop) {
+  const auto result = [&]() -> Status {
+    // A buffered append stands once it is written, whatever becomes of its group later.
+    const std::uint32_t seen = group.word.load();
+    if (level == Level::kWritten && (seen & Group::kWritten) != 0) { return {}; }
+    return group.error ? Status(std::unexpected(*group.error)) : Status();
+  };
+  Lock lock(mutex_);
+  if (!attending) { ++group.attending; }
+  while (!group.reached(level)) {
+    if (!leading_) {
+      lead(lock, false);
+      continue;
+    }
+    if (stop.stop_requested()) {
+      --group.attending;
+      if (!leading_) { hand_over(); }
+      return std::unexpected(Error(ErrorCode::kStopped, "stopped while waiting for the disk"));
+    }
+    const std::uint32_t seen = group.word.load();
+    group.sleepers.fetch_add(1);
+    lock.unlock();
+    group.word.wait(seen, stop);
+    group.sleepers.fetch_sub(1);
+    if (group.reached(level)) { return result(); }  // without the lock: many wake at once
+    lock.lock();
+  }
+  --group.attending;
+  lock.unlock();
+  return result();
+}
+
+Status Committer::reach(Position end, Level level, const std::stop_token& stop) {
+  Lock lock(mutex_);
+  for (;;) {
+    if ((level == Level::kWritten ? written_ : durable_).position >= end) { return {}; }
+    if (failure_) { return std::unexpected(store_failed()); }
+    if (stop.stop_requested()) {
+      return std::unexpected(Error(ErrorCode::kStopped, "stopped while waiting for the disk"));
+    }
+    if (end > tail_.position) {
+      // Nothing was appended there yet.
+      if (closing_) { return std::unexpected(store_failed()); }
+      const std::uint32_t seen = durable_moved_.load();
+      position_waiters_.fetch_add(1);
+      lock.unlock();
+      durable_moved_.wait(seen, stop);
+      position_waiters_.fetch_sub(1);
+      lock.lock();
+    } else if (!leading_) {
+      lead(lock, level == Level::kDurable);
+    } else {
+      const std::shared_ptr<Group> busy = current_;
+      const std::uint32_t seen = busy->word.load();
+      busy->sleepers.fetch_add(1);
+      lock.unlock();
+      busy->word.wait(seen, stop);
+      busy->sleepers.fetch_sub(1);
+      lock.lock();
+    }
+  }
+}
+
+Result<Receipt> Committer::wait_for(const Outcome& outcome, bool attending, const std::stop_token& stop) {
+  Status done = outcome.group ? wait_for_group(*outcome.group, outcome.level, attending, stop)
+                              : reach(outcome.rests_on, outcome.level, stop);
+  if (!done) { return std::unexpected(std::move(done.error())); }
+  return outcome.answer;
+}
+
+std::optional<Result<Receipt>> Committer::poll(const Outcome& outcome) {
+  if (outcome.group) {
+    if (!outcome.group->reached(outcome.level)) { return std::nullopt; }
+  } else {
+    const Marks now = marks();
+    const Position reached = (outcome.level == Level::kWritten ? now.written : now.durable).position;
+    if (reached < outcome.rests_on && !now.failed) { return std::nullopt; }
+  }
+  return wait_for(outcome, false, {});
+}
+
+Committer::Marks Committer::marks() const {
+  const std::scoped_lock lock(mutex_);
+  return {durable_, written_, tail_, failure_.has_value()};
+}
+
+Status Committer::close() {
+  Lock lock(mutex_);
+  closing_ = true;
+  while (leading_ || (!failure_ && (durable_.position < tail_.position || !pending_.empty()))) {
+    if (!leading_) {
+      lead(lock, true);
+      continue;
+    }
+    const std::shared_ptr<Group> busy = current_;
+    const std::uint32_t seen = busy->word.load();
+    busy->sleepers.fetch_add(1);
+    lock.unlock();
+    busy->word.wait(seen);
+    busy->sleepers.fetch_sub(1);
+    lock.lock();
+  }
+  durable_moved_.add(1);  // those who wait for what will never come
+  durable_moved_.wake_all();
+  lock.unlock();
+  if (thread_.joinable()) {
+    thread_.request_stop();
+    work_.add(1);
+    work_.wake_all();
+    thread_.join();
+  }
+  // Before the store's lock goes: a file that appears later could take the name of another writer's.
+  spare_.stop();
+  lock.lock();
+  return failure_ ? Status(std::unexpected(store_failed())) : Status();
+}
+
+void Committer::wake_thread() {
+  work_.add(1);
+  work_.wake_all();
+}
+
+void Committer::run(const std::stop_token& stop) {
+  Lock lock(mutex_);
+  while (!stop.stop_requested()) {
+    const std::uint32_t seen = work_.load();
+    const auto pause = tend(lock);
+    // tend() may have let the lock go: whoever has work since has changed the word.
+    dozing_ = !pause.has_value();
+    lock.unlock();
+    if (pause) {
+      work_.wait_until(seen, std::chrono::steady_clock::now() + *pause);
+    } else {
+      work_.wait(seen);
+    }
+    lock.lock();
+    dozing_ = false;
+  }
+}
+
+// Does what is due, with the lock held but for I/O. Gives how long nothing more is due; nothing if only a wake-up can
+// change that.
+std::optional<std::chrono::nanoseconds> Committer::tend(Lock& lock) {
+  using std::chrono::nanoseconds;
+  constexpr nanoseconds kAtOnce{0};
+  if (failure_) { return std::nullopt; }
+  const auto now = environment_.clock.steady();
+  if (!leading_ && !pending_.empty() && pending_.front()->attending == 0) {
+    lead(lock, false);
+    return kAtOnce;
+  }
+  const bool unsynced = durable_.offset < written_.offset;
+  const bool overdue = unsynced && now >= unsynced_since_ + options_.sync_interval;
+  if (overdue || written_.offset - durable_.offset >= kSyncBesideBytes) {
+    syncing_beside_ = true;
+    sync_log(lock);
+    syncing_beside_ = false;
+    return kAtOnce;
+  }
+  std::optional<nanoseconds> pause;
+  if (unsynced) { pause = unsynced_since_ + options_.sync_interval - now; }
+  if (durable_ != idle_mark_) {
+    idle_mark_ = durable_;
+    idle_since_ = now;
+  }
+  if (durable_ == superblock_mark_) { return pause; }
+  if (now < idle_since_ + kIdleTime) {
+    const nanoseconds left = idle_since_ + kIdleTime - now;
+    return pause ? std::min(*pause, left) : left;
+  }
+  const LogPoint told = durable_;
+  lock.unlock();
+  auto done = superblocks_.write([&](Superblock& superblock) { superblock.durable_end = told.offset.value(); });
+  lock.lock();
+  if (!done) {
+    fail(std::move(done.error()));
+    return std::nullopt;
+  }
+  superblock_mark_ = told;
+  return kAtOnce;
+}
+
+// Makes what is written by now durable; lets the lock go meanwhile.
+void Committer::sync_log(Lock& lock) {
+  lock.unlock();
+  const std::scoped_lock one_at_a_time(sync_mutex_);
+  lock.lock();
+  if (failure_) { return; }
+  const LogPoint target = written_;
+  if (target.offset <= durable_.offset) { return; }
+  unsynced_since_ = environment_.clock.steady();  // of what is written from here on
+  const std::shared_ptr<platform::File> file = writer_.active_file();
+  lock.unlock();
+  Status done = file->datasync();
+  lock.lock();
+  if (!done) { fail(std::move(done.error())); }
+  if (!failure_) { set_durable(target); }
+}
+
+}  // namespace tidemark::engine

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sequencing half of the committer: from an encoded batch to its place in the log, or to an answer without one.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "engine/commit/committer.h"
+#include "engine/commit/conditions.h"
+#include "engine/log/frame_reader.h"
+
+namespace tidemark::engine {
+
+namespace {
+
+// What may be sequenced and not yet durable, unless it is a single batch: bounds what recovery has to look at, and what
+// buffered appends can lose.
+constexpr std::uint64_t kInFlightBytesMax = std::uint64_t{16} << 20U;
+
+Error id_conflict(const EncodedBatch& batch, std::size_t event, const char* why) {
+  return Error(ErrorCode::kIdConflict,
+               "event id " + to_string(batch.events()[event].id) + " is in the store already, " + why);
+}
+
+// Which versions a batch's events took in each stream that had so many events before.
+void fill_in_streams(Receipt& receipt, const EncodedBatch& batch, const std::vector<std::uint64_t>& counts) {
+  receipt.streams.reserve(batch.appended_streams());
+  for (std::uint32_t i = 0; i < batch.appended_streams(); ++i) {
+    const StreamUse& use = batch.streams()[i];
+    const Version first(counts[i]);
+    receipt.streams.push_back({std::string(use.key.name), first, first + (use.events - 1)});
+  }
+}
+
+}  // namespace
+
+Committer::Heads Committer::look_up(const EncodedBatch& batch, bool look_up_made_ids) const {
+  Heads heads;
+  heads.as_of = written();  // the catalog covers what was written
+  heads.counts.reserve(batch.streams().size());
+  for (const StreamUse& use : batch.streams()) { heads.counts.push_back(catalog_.keys().count(use.key, heads.as_of)); }
+  if (batch.has_given_ids() || look_up_made_ids) {
+    heads.id_found.resize(batch.events().size());
+    for (std::size_t i = 0; i < batch.events().size(); ++i) {
+      const EventUse& event = batch.events()[i];
+      if (!event.id_given && !look_up_made_ids) { continue; }
+      heads.id_found[i] = catalog_.find(event.id, heads.as_of);
+      if (heads.id_found[i]) { ++heads.ids_found; }
+    }
+  }
+  return heads;
+}
+
+Result<Receipt> Committer::answer_known(const EncodedBatch& batch, const Heads& heads) const {
+  for (std::size_t i = 0; i < heads.id_found.size(); ++i) {
+    if (!heads.id_found[i]) {
+      const auto known = static_cast<std::size_t>(
+          std::ranges::find_if(heads.id_found, [](const auto& p) { return p.has_value(); }) - heads.id_found.begin());
+      return std::unexpected(id_conflict(batch, known, "but others of the same batch are not"));
+    }
+  }
+  Receipt receipt;
+  receipt.first = *heads.id_found[0];
+  receipt.count = batch.event_count();
+  receipt.already_appended = true;
+  FrameReader reader(Access::kMapped);
+  const auto segments = segments_.snapshot();
+  const Offset frame = catalog_.place(receipt.first).frame;
+  std::vector<std::optional<StreamReceipt>> streams(batch.appended_streams());
+  for (std::size_t i = 0; i < heads.id_found.size(); ++i) {
+    const Position position = *heads.id_found[i];
+    const EventPlace place = catalog_.place(position);
+    if (position != receipt.first + i || place.frame != frame) {
+      return std::unexpected(id_conflict(batch, i, "in another batch or order"));
+    }
+    auto found = reader.read(segments, place, position);
+    if (!found) { return std::unexpected(std::move(found.error())); }
+    if (!batch.same_event(i, *found->body, *found->record)) {
+      return std::unexpected(id_conflict(batch, i, "with another stream or content"));
+    }
+    receipt.recorded = RecordedTime(std::chrono::nanoseconds(found->frame->recorded_ns));
+    auto& stream = streams[batch.events()[i].stream];
+    if (!stream) {
+      stream = StreamReceipt{std::string(batch.streams()[batch.events()[i].stream].key.name), found->version, {}};
+    }
+    stream->last = found->version;
+  }
+  for (auto& stream : streams) { receipt.streams.push_back(std::move(*stream)); }
+  return receipt;
+}
+
+bool Committer::uses_recent_id(const EncodedBatch& batch) const {
+  return batch.has_given_ids() && std::ranges::any_of(batch.events(), [&](const EventUse& event) {
+           return event.id_given && recent_.knows(event.id);
+         });
+}
+
+Result<Outcome> Committer::sequence(std::shared_ptr<EncodedBatch> batch, bool look_up_made_ids, Level level, Room room,
+                                    bool attend, const std::stop_token& stop) {
+  const auto answer = [&](Result<Receipt> result, Position rests_on) {
+    return Outcome{std::move(result), nullptr, rests_on, level, next_order_.fetch_add(1)};
+  };
+  bool wait_for_catalog = look_up_made_ids;
+  bool asked_for_space = false;
+  for (;;) {
+    if (wait_for_catalog) {
+      if (auto done = reach(marks().sequenced.position, Level::kWritten, stop); !done) {
+        return std::unexpected(std::move(done.error()));
+      }
+    }
+    Heads heads = look_up(*batch, look_up_made_ids);
+    if (heads.ids_found > 0) { return answer(answer_known(*batch, heads), heads.as_of); }
+    Lock lock(mutex_);
+    for (;;) {
+      if (failure_) { return std::unexpected(store_failed()); }
+      if (closing_) { return std::unexpected(Error(ErrorCode::kClosed, "the store was closed")); }
+      wait_for_catalog = uses_recent_id(*batch);
+      if (wait_for_catalog || heads.as_of < recent_.begin()) { break; }
+      for (std::size_t i = 0; i < heads.counts.size(); ++i) {
+        heads.counts[i] = recent_.count(batch->streams()[i].key).value_or(heads.counts[i]);
+      }
+      if (!all_met(batch->streams(), heads.counts)) {
+        return answer(std::unexpected(version_conflict(batch->streams(), heads.counts)), tail_.position);
+      }
+      if (batch->empty()) { return answer(Receipt{}, tail_.position); }
+      auto step = make_room(lock, *batch, room, stop);
+      if (step && *step == Step::kGoOn) { step = make_space(lock, *batch, room, asked_for_space, stop); }
+      if (!step) { return std::unexpected(std::move(step.error())); }
+      if (*step == Step::kWaited) { continue; }
+      try {
+        Outcome outcome = assign(batch, heads, level, attend);
+        lock.unlock();
+        fill_in_streams(*outcome.answer, *batch, heads.counts);
+        return outcome;
+      } catch (const std::bad_alloc&) {
+        // Part of the bookkeeping is done and part is not: nothing more may rest on it.
+        if (!lock.owns_lock()) { lock.lock(); }
+        fail(Error(ErrorCode::kOutOfMemory, "memory ran out while an append was given its place"));
+        return std::unexpected(store_failed());
+      }
+    }
+  }
+}
+
+Result<Committer::Step> Committer::make_room(Lock& lock, const EncodedBatch& batch, Room room,
+                                             const std::stop_token& stop) {
+  const std::uint64_t in_flight = tail_.offset - durable_.offset;
+  if (in_flight == 0 || in_flight + batch.end_at(0) <= kInFlightBytesMax) { return Step::kGoOn; }
+  if (room == Room::kBusy) {
+    return std::unexpected(Error(ErrorCode::kBusy, "too much is in flight: wait for a ticket and submit again"));
+  }
+  const Position oldest_half = Position(durable_.position.value() + 1);
+  lock.unlock();
+  Status done = reach(oldest_half, Level::kDurable, stop);
+  lock.lock();
+  if (!done) { return std::unexpected(std::move(done.error())); }
+  return Step::kWaited;
+}
+
+SegmentPlan Committer::next_segment_plan() const {
+  const std::uint64_t grown =
+      std::clamp(tail_segment_->size() * 2, options_.segment_bytes_first, options_.segment_bytes_largest);
+  return {tail_segment_->number().next(), tail_segment_->end(), std::max(grown, next_size_)};
+}
+
+void Committer::prepare_ahead() {
+  if (spare_wanted_ || !environment_.threads) { return; }
+  if ((tail_.offset - tail_segment_->base()) * 4 < tail_segment_->size()) { return; }
+  spare_wanted_ = true;
+  spare_.want(next_segment_plan());
+}
+
+Result<Committer::Step> Committer::make_space(Lock& lock, const EncodedBatch& batch, Room room, bool& asked,
+                                              const std::stop_token& stop) {
+  const auto fits = [&](std::uint64_t offset, std::uint64_t size) {
+    return batch.end_at(offset) + kSegmentFooterBytes <= size;
+  };
+  if (fits(tail_.offset - tail_segment_->base(), tail_segment_->size())) { return Step::kGoOn; }
+  const std::uint64_t needed = round_up(batch.end_at(kSegmentHeaderBytes) + kSegmentFooterBytes, 4096);
+  if (needed > next_segment_plan().size) { next_size_ = needed; }
+  const SegmentPlan plan = next_segment_plan();
+  const std::uint32_t seen = spare_ready_.load();  // before take(), so that an attempt that ends now is not missed
+  SpareSegment::Answer next = spare_.take(plan);
+  if (next.error && asked) {
+    next_size_ = 0;
+    spare_wanted_ = false;
+    return std::unexpected(std::move(*next.error));
+  }
+  if (!next.segment) {
+    // Not there yet; or an attempt made ahead has failed: this append has a right to one of its own.
+    spare_.want(plan);
+    spare_wanted_ = true;
+    asked = true;
+    if (room == Room::kBusy && environment_.threads) {
+      return std::unexpected(Error(ErrorCode::kBusy, "the next segment is still being made: submit again"));
+    }
+    lock.unlock();
+    if (environment_.threads) {
+      spare_ready_.wait(seen, stop);
+    } else {
+      spare_.make_now();
+    }
+    lock.lock();
+    if (stop.stop_requested()) {
+      return std::unexpected(
+          Error(ErrorCode::kStopped, "stopped while the next segment was being made; nothing was appended"));
+    }
+    return Step::kWaited;
+  }
+  pending_.push_back(std::make_shared<Group>());  // may throw: nothing has changed yet
+  Group& group = *pending_.back();
+  group.end = {Offset(plan.base.value() + kSegmentHeaderBytes), tail_.position};
+  tail_segment_ = next.segment->segment;
+  tail_.offset = group.end.offset;
+  group.roll_to = std::move(next.segment);
+  next_size_ = 0;
+  spare_wanted_ = false;
+  return Step::kGoOn;
+}
+
+Outcome Committer::assign(const std::shared_ptr<EncodedBatch>& batch, const Heads& heads, Level level, bool attend) {
+  Outcome outcome{Receipt{}, nullptr, {}, level, next_order_.fetch_add(1)};
+  std::vector<Version> first_versions;
+  first_versions.reserve(batch->appended_streams());
+  for (std::uint32_t i = 0; i < batch->appended_streams(); ++i) { first_versions.emplace_back(heads.counts[i]); }
+  if (pending_.empty()) { pending_.push_back(std::make_shared<Group>()); }
+  Group& group = *pending_.back();
+
+  Assignment assignment;
+  const std::uint64_t offset = tail_.offset - tail_segment_->base();
+  assignment.place = {tail_segment_->log_id(), tail_segment_->number().value(), offset};
+  assignment.first = tail_.position;
+  assignment.recorded = std::max(environment_.clock.now(), recorded_ + std::chrono::nanoseconds(1));
+  assignment.durable = durable_.offset;
+  assignment.epoch = epoch_;
+  assignment.previous = trailer_;
+  const std::uint64_t trailer = batch->assign(assignment, first_versions);
+  recent_.add(batch, assignment.first, first_versions);
+  group.members.push_back({batch, tail_.offset});
+
+  trailer_ = static_cast<std::uint32_t>(trailer);
+  recorded_ = assignment.recorded;
+  tail_ = {Offset(tail_segment_->base().value() + batch->end_at(offset)), tail_.position + batch->event_count()};
+  group.end = tail_;
+  (level == Level::kDurable ? group.wants_sync : group.has_buffered) = true;
+  if (attend) {
+    ++group.attending;
+  } else if (!leading_) {
+    hand_over();
+  }
+  prepare_ahead();
+
+  auto& receipt = *outcome.answer;
+  receipt.first = assignment.first;
+  receipt.count = batch->event_count();
+  receipt.recorded = assignment.recorded;
+  outcome.group = pending_.back();
+  return outcome;
+}
+
+}  // namespace tidemark::engine

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/format/body.h"
+
+#include "platform/checksum.h"
+
+namespace tidemark::engine {
+
+std::size_t varint_bytes(std::uint64_t value) {
+  std::size_t n = 1;
+  while (value >= 0x80) {
+    value >>= 7U;
+    ++n;
+  }
+  return n;
+}
+
+std::byte* put_varint(std::byte* to, std::uint64_t value) {
+  while (value >= 0x80) {
+    *to++ = static_cast<std::byte>(value | 0x80U);
+    value >>= 7U;
+  }
+  *to++ = static_cast<std::byte>(value);
+  return to;
+}
+
+namespace {
+
+// Takes values off the front of some bytes. After the first that is not there, everything fails.
+class Taker {
+ public:
+  explicit Taker(Bytes bytes) : bytes_(bytes) {}
+
+  [[nodiscard]] bool failed() const { return failed_; }
+  [[nodiscard]] std::size_t taken() const { return at_; }
+
+  std::uint64_t varint() {
+    std::uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64 && at_ < bytes_.size(); shift += 7) {
+      const auto byte = static_cast<std::uint8_t>(bytes_[at_++]);
+      value |= std::uint64_t{byte & 0x7FU} << shift;
+      if (byte < 0x80) { return value; }
+    }
+    failed_ = true;
+    return 0;
+  }
+  // A varint below a bound.
+  std::uint32_t index(std::uint32_t bound) {
+    const std::uint64_t value = varint();
+    if (value >= bound) { failed_ = true; }
+    return failed_ ? 0 : static_cast<std::uint32_t>(value);
+  }
+  Bytes bytes(std::uint64_t count) {
+    if (failed_ || count > bytes_.size() - at_) {
+      failed_ = true;
+      return {};
+    }
+    const Bytes result = bytes_.subspan(at_, count);
+    at_ += count;
+    return result;
+  }
+  template <class T>
+  T fixed() {
+    const Bytes raw = bytes(sizeof(T));
+    return failed_ ? T{} : load_as<T>(raw.data());
+  }
+
+ private:
+  Bytes bytes_;
+  std::size_t at_ = 0;
+  bool failed_ = false;
+};
+
+std::uint32_t check_of(Bytes bytes) { return static_cast<std::uint32_t>(platform::xxh3_64(bytes)); }
+
+}  // namespace
+
+std::optional<BodyView> BodyView::open(const FrameHeader& header, Bytes table, Bytes body, bool check_names) {
+  BodyView view;
+  view.table_ = table;
+  view.body_ = body;
+  view.event_checks_ = (header.flags & frame_flags::kEventChecks) != 0;
+  if (body.size() < kBodyStartBytes) { return std::nullopt; }
+  const std::uint64_t streams = table.size() / kTableEntryBytes;
+  const std::uint64_t types = load_as<std::uint32_t>(body.data());
+  const std::uint64_t tags = load_as<std::uint32_t>(body.data() + 4);
+  const std::uint64_t names_begin = kBodyStartBytes + 4 * (streams + types + tags);
+  if (names_begin > body.size()) { return std::nullopt; }
+  view.stream_count_ = static_cast<std::uint32_t>(streams);
+  view.type_count_ = static_cast<std::uint32_t>(types);
+  view.tag_count_ = static_cast<std::uint32_t>(tags);
+  view.names_begin_ = static_cast<std::uint32_t>(names_begin);
+  const std::uint64_t names = streams + types + tags;
+  const std::uint64_t names_bytes =
+      names == 0 ? 0 : load_as<std::uint32_t>(body.data() + kBodyStartBytes + 4 * (names - 1));
+  const std::uint64_t names_end = names_begin + names_bytes;
+  const std::uint64_t events_begin = names_end + (view.event_checks_ ? kCheckBytes : 0);
+  if (events_begin > body.size()) { return std::nullopt; }
+  if (check_names && view.event_checks_ &&
+      load_as<std::uint32_t>(body.data() + names_end) != check_of(body.first(names_end))) {
+    return std::nullopt;
+  }
+  view.events_begin_ = static_cast<std::uint32_t>(events_begin);
+  return view;
+}
+
+Version BodyView::first_version(std::uint32_t stream) const {
+  return Version(load_as<std::uint64_t>(table_.data() + kTableEntryBytes * stream) - 1);
+}
+
+std::string_view BodyView::name(std::uint32_t index) const {
+  const std::byte* ends = body_.data() + kBodyStartBytes;
+  const std::uint64_t begin = index == 0 ? 0 : load_as<std::uint32_t>(ends + 4 * (std::uint64_t{index} - 1));
+  const std::uint64_t end = load_as<std::uint32_t>(ends + 4 * std::uint64_t{index});
+  // A hostile directory may run backward or past the names; such a name is empty.
+  if (begin > end || names_begin_ + end > events_begin_) { return {}; }
+  return as_text(body_.subspan(names_begin_ + begin, end - begin));
+}
+
+std::optional<std::uint32_t> BodyView::event_at(std::uint32_t offset, bool check_event, EventRecord& into) const {
+  if (offset < events_begin_ || offset >= body_.size()) { return std::nullopt; }
+  Taker take(body_.subspan(offset));
+  const auto flags = take.fixed<std::uint8_t>();
+  if ((flags & ~event_flags::kKnown) != 0) { return std::nullopt; }
+  into.stream = take.index(stream_count_);
+  into.ordinal = take.index(UINT32_MAX);
+  into.type = take.index(type_count_);
+  into.id = EventId(take.fixed<FileId>());
+  into.id_made = (flags & event_flags::kIdMade) != 0;
+  into.valid.reset();
+  if ((flags & event_flags::kValid) != 0) {
+    into.valid = ValidTime(std::chrono::microseconds(take.fixed<std::int64_t>()));
+  }
+  into.tags.clear();
+  if ((flags & event_flags::kTags) != 0) {
+    const std::uint64_t count = take.varint();
+    for (std::uint64_t i = 0; i < count && !take.failed(); ++i) { into.tags.push_back(take.index(tag_count_)); }
+  }
+  const std::uint64_t data_bytes = take.varint();
+  const std::uint64_t metadata_bytes = (flags & event_flags::kMetadata) != 0 ? take.varint() : 0;
+  into.data = take.bytes(data_bytes);
+  into.metadata = take.bytes(metadata_bytes);
+  const std::size_t record_bytes = take.taken();
+  if (event_checks_) {
+    const auto check = take.fixed<std::uint32_t>();
+    if (check_event && !take.failed() && check != check_of(body_.subspan(offset, record_bytes))) {
+      return std::nullopt;
+    }
+  }
+  if (take.failed()) { return std::nullopt; }
+  return offset + static_cast<std::uint32_t>(take.taken());
+}
+
+}  // namespace tidemark::engine

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "engine/format/body.h"
+#include "engine/log/log_point.h"
+#include "index/growing_table.h"
+#include "index/memory_id_index.h"
+#include "index/memory_key_index.h"
+#include "tidemark/types.hpp"
+
+namespace tidemark::engine {
+
+// Where an event stands: its frame's log offset, and the event's offset in the frame's body.
+struct EventPlace {
+  Offset frame;
+  std::uint32_t event = 0;
+};
+
+// What is derived from the log: which positions a stream has, which position an id has, where a position stands. In
+// memory, built from the log at opening. One thread adds, in position order; any may ask for what was published to it.
+class Catalog {
+ public:
+  // All may throw std::bad_alloc. Adding an event that is there already (after such a throw) is not supported.
+  void add(const index::Key& stream, const EventId& id, const EventPlace& place) {
+    const Position position(places_.size());
+    keys_.add(stream, position);
+    ids_.add(id, position);
+    places_.add(place);
+  }
+
+  [[nodiscard]] Position end() const { return Position(places_.size()); }  // of the adding thread
+  [[nodiscard]] const index::KeyIndex& keys() const { return keys_; }
+  [[nodiscard]] std::optional<Position> find(const EventId& id, Position end) const { return ids_.find(id, end); }
+  [[nodiscard]] const EventPlace& place(Position position) const { return places_[position.value()]; }
+
+ private:
+  index::MemoryKeyIndex keys_;
+  index::MemoryIdIndex ids_;
+  index::GrowingTable<EventPlace> places_;
+};
+
+}  // namespace tidemark::engine

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "platform/clock.h"
+#include "platform/file_system.h"
+#include "platform/machine.h"
+
+namespace tidemark::engine {
+
+// What a store stands on. It outlives the store.
+struct Environment {
+  platform::FileSystem& files;
+  platform::Clock& clock;
+  platform::Machine& machine;
+  // Whether the store has threads of its own. Without them all work is done by the calls that wait for it, in a fixed
+  // order, so that a test can replay it: tickets must be waited for, and nothing happens when nobody calls.
+  bool threads = true;
+};
+
+}  // namespace tidemark::engine

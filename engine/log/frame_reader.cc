@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/log/frame_reader.h"
+
+#include <string>
+#include <utility>
+
+#include "platform/checksum.h"
+#include "platform/io.h"
+
+namespace tidemark::engine {
+
+namespace {
+
+// A frame up to this size is checked as a whole at the first touch. In a larger one that is not known whole, the table,
+// the names and the event asked for are checked alone, where the frame has checksums for them.
+constexpr std::uint64_t kWholeCheckBytesMax = std::uint64_t{32} << 10U;
+
+}  // namespace
+
+Error FrameReader::damaged(std::string_view what, std::uint64_t offset, Position position) const {
+  std::string message = "the segment is damaged at or near position " + std::to_string(position.value()) + ": ";
+  message += what;
+  message += "; run `tidemark verify` for all that is hit";
+  return Error(ErrorCode::kDamaged, std::move(message))
+      .with_path(segment_->path())
+      .with_segment(segment_->number())
+      .with_offset(Offset(offset));
+}
+
+Result<Bytes> FrameReader::bytes(std::uint64_t offset, std::uint64_t length) {
+  if (access_ == Access::kMapped) { return segment_->view(offset, length); }
+  if (!file_) {
+    auto file = segment_->open_for_reading();
+    if (!file) { return std::unexpected(std::move(file.error())); }
+    file_ = std::move(*file);
+  }
+  if (copy_.size() < length) { copy_.resize(length); }
+  auto read = platform::read_up_to(*file_, std::span(copy_).first(length), offset);
+  if (!read) {
+    return std::unexpected(std::move(read.error()).with_segment(segment_->number()).with_offset(Offset(offset)));
+  }
+  return Bytes(copy_).first(*read);
+}
+
+Status FrameReader::load(const EventPlace& place, Position position) {
+  loaded_.reset();
+  const Segment* segment = find_segment(*segments_, place.frame);
+  if (segment == nullptr) { return std::unexpected(Error(ErrorCode::kDamaged, "the event's segment is not there")); }
+  if (segment != segment_) {
+    segment_ = segment;
+    file_.reset();
+  }
+  const std::uint64_t offset = place.frame - segment->base();
+  auto start = bytes(offset, kFrameHeaderBytes);
+  if (!start) { return std::unexpected(std::move(start.error())); }
+  const FramePlace stands{segment->log_id(), segment->number().value(), offset};
+  if (!read_frame_header(*start, stands, segment->size(), header_)) {
+    return std::unexpected(damaged("a frame's header is not as it was written", offset, position));
+  }
+  const std::uint64_t end = frame_end(offset, header_.table_bytes, header_.body_bytes);
+  auto frame = bytes(offset, end - offset);
+  if (!frame) { return std::unexpected(std::move(frame.error())); }
+  if (frame->size() < end - offset) {
+    return std::unexpected(damaged("the file ends within a frame: somebody cut it", offset, position));
+  }
+  const bool has_checks = (header_.flags & frame_flags::kEventChecks) != 0;
+  whole_ = access_ == Access::kMapped && segment->is_verified(offset);
+  if (!whole_ && (!has_checks || end - offset <= kWholeCheckBytesMax)) {
+    if (!frame_is_whole(*frame, header_)) {
+      return std::unexpected(damaged("a frame's checksum does not match its bytes", offset, position));
+    }
+    whole_ = true;
+    if (access_ == Access::kMapped) { segment->set_verified(offset); }
+  }
+  const Bytes table = frame->subspan(kFrameHeaderBytes, header_.table_bytes);
+  if (!whole_ && static_cast<std::uint32_t>(platform::xxh3_64(table)) != header_.table_check) {
+    return std::unexpected(damaged("the versions in a frame do not match their checksum", offset, position));
+  }
+  auto body = BodyView::open(header_, table,
+                             frame->subspan(kFrameHeaderBytes + header_.table_bytes, header_.body_bytes), !whole_);
+  if (!body) { return std::unexpected(damaged("the names in a frame do not match their checksum", offset, position)); }
+  body_ = *body;
+  loaded_ = place.frame;
+  return {};
+}
+
+Result<FrameReader::Found> FrameReader::read(std::shared_ptr<const SegmentList> segments, const EventPlace& place,
+                                             Position position) {
+  segments_ = std::move(segments);
+  if (loaded_ != place.frame) {
+    if (auto done = load(place, position); !done) { return std::unexpected(std::move(done.error())); }
+  }
+  if (!body_.event_at(place.event, !whole_, record_)) {
+    return std::unexpected(damaged("an event does not match its checksum", place.frame - segment_->base(), position));
+  }
+  return Found{&header_, &body_, &record_, body_.first_version(record_.stream) + record_.ordinal};
+}
+
+}  // namespace tidemark::engine

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "engine/format/body.h"
+#include "engine/format/frame.h"
+#include "engine/log/catalog.h"
+#include "engine/log/segment.h"
+#include "platform/file_system.h"
+#include "tidemark/cursor.hpp"
+#include "tidemark/error.hpp"
+
+namespace tidemark::engine {
+
+// Reads events by their places, from the mapped segments or through copies, and checks every frame (or, in a large
+// frame, the event alone) against its checksum before it gives anything out. Belongs to one thread.
+class FrameReader {
+ public:
+  explicit FrameReader(Access access) : access_(access) {}
+
+  // An event with what its frame says of it. Views are valid until the next call of read().
+  struct Found {
+    const FrameHeader* frame = nullptr;
+    const BodyView* body = nullptr;
+    const EventRecord* record = nullptr;
+    Version version;
+  };
+  // kDamaged, kIo. The segments must contain the place and stay alive until the next call; position is for the error.
+  [[nodiscard]] Result<Found> read(std::shared_ptr<const SegmentList> segments, const EventPlace& place,
+                                   Position position);
+
+ private:
+  [[nodiscard]] Status load(const EventPlace& place, Position position);
+  [[nodiscard]] Result<Bytes> bytes(std::uint64_t offset, std::uint64_t length);
+  [[nodiscard]] Error damaged(std::string_view what, std::uint64_t offset, Position position) const;
+
+  const Access access_;
+  std::shared_ptr<const SegmentList> segments_;  // keeps the segment alive
+  const Segment* segment_ = nullptr;
+  std::unique_ptr<platform::File> file_;  // with kCopied
+  std::vector<std::byte> copy_;           // likewise
+  std::optional<Offset> loaded_;          // the frame in header_ and body_
+  bool whole_ = false;                    // its trailer was checked
+  FrameHeader header_{};
+  BodyView body_;
+  EventRecord record_;
+};
+
+}  // namespace tidemark::engine

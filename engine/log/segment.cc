@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/log/segment.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tidemark::engine {
+
+namespace {
+
+constexpr std::uint64_t kWordBits = 64;
+
+bool test_bit(const std::vector<std::atomic<std::uint64_t>>& bits, std::uint64_t i) {
+  return (bits[i / kWordBits].load(std::memory_order_relaxed) >> (i % kWordBits) & 1U) != 0;
+}
+
+void set_bit(std::vector<std::atomic<std::uint64_t>>& bits, std::uint64_t i) {
+  bits[i / kWordBits].fetch_or(std::uint64_t{1} << (i % kWordBits), std::memory_order_relaxed);
+}
+
+}  // namespace
+
+Segment::Segment(platform::FileSystem& files, std::filesystem::path path, const SegmentHeader& header)
+    : files_(files), path_(std::move(path)), header_(header) {}
+
+Status Segment::map() const {
+  if (mapped_.load(std::memory_order_acquire)) { return {}; }
+  const std::scoped_lock lock(mutex_);
+  if (mapped_.load(std::memory_order_relaxed)) { return {}; }
+  auto file = open_for_reading();
+  if (!file) { return std::unexpected(std::move(file.error())); }
+  auto mapping = (*file)->map();
+  if (!mapping) { return std::unexpected(std::move(mapping.error()).with_segment(number())); }
+  if ((*mapping)->bytes().size() < size()) {
+    return std::unexpected(
+        Error(ErrorCode::kDamaged, "the segment file is shorter than its header says: somebody cut it")
+            .with_path(path_)
+            .with_segment(number())
+            .with_offset(Offset((*mapping)->bytes().size())));
+  }
+  populated_ = std::vector<std::atomic<std::uint64_t>>(size() / kWindowBytes / kWordBits + 1);
+  verified_ = std::vector<std::atomic<std::uint64_t>>(size() / kVerifiedCellBytes / kWordBits + 1);
+  mapping_ = std::move(*mapping);
+  mapped_.store(true, std::memory_order_release);  // with map()'s acquire: the three above are seen whole
+  return {};
+}
+
+Status Segment::populate(std::uint64_t offset, std::uint64_t length) const {
+  const std::uint64_t first = offset / kWindowBytes;
+  const std::uint64_t last = (offset + length - 1) / kWindowBytes;
+  for (std::uint64_t window = first; window <= last; ++window) {
+    if (test_bit(populated_, window)) { continue; }
+    const std::uint64_t begin = window * kWindowBytes;
+    auto done = mapping_->populate(begin, std::min(kWindowBytes, size() - begin));
+    if (!done) { return std::unexpected(std::move(done.error()).with_segment(number())); }
+    set_bit(populated_, window);
+  }
+  return {};
+}
+
+Result<std::span<const std::byte>> Segment::view(std::uint64_t offset, std::uint64_t length) const {
+  if (auto mapped = map(); !mapped) { return std::unexpected(std::move(mapped.error())); }
+  if (offset > size() || length > size() - offset) {
+    return std::unexpected(Error(ErrorCode::kDamaged, "a frame reaches past the end of its segment")
+                               .with_path(path_)
+                               .with_segment(number())
+                               .with_offset(Offset(offset)));
+  }
+  if (length > 0) {
+    if (auto here = populate(offset, length); !here) { return std::unexpected(std::move(here.error())); }
+  }
+  return mapping_->bytes().subspan(offset, length);
+}
+
+Result<std::unique_ptr<platform::File>> Segment::open_for_reading() const {
+  auto file = files_.open(path_, platform::OpenMode::kRead);
+  if (!file) { return std::unexpected(std::move(file.error()).with_segment(number())); }
+  return std::move(*file);
+}
+
+bool Segment::is_verified(std::uint64_t frame_offset) const {
+  return mapped_.load(std::memory_order_acquire) && test_bit(verified_, frame_offset / kVerifiedCellBytes);
+}
+
+void Segment::set_verified(std::uint64_t frame_offset) const { set_bit(verified_, frame_offset / kVerifiedCellBytes); }
+
+std::shared_ptr<const SegmentList> Segments::snapshot() const {
+  const std::scoped_lock lock(mutex_);
+  return list_;
+}
+
+void Segments::add(std::shared_ptr<Segment> segment) {
+  const std::scoped_lock lock(mutex_);
+  auto longer = std::make_shared<SegmentList>(*list_);
+  longer->push_back(std::move(segment));
+  list_ = std::move(longer);
+}
+
+const Segment* find_segment(const SegmentList& list, Offset offset) {
+  const auto after = std::ranges::upper_bound(list, offset, {}, [](const auto& segment) { return segment->base(); });
+  if (after == list.begin()) { return nullptr; }
+  const Segment* segment = std::prev(after)->get();
+  return offset < segment->end() ? segment : nullptr;
+}
+
+}  // namespace tidemark::engine

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "engine/format/segment.h"
+#include "platform/file_system.h"
+#include "tidemark/error.hpp"
+#include "tidemark/types.hpp"
+
+namespace tidemark::engine {
+
+// One segment file as its readers use it. Opened and mapped at the first use, then its descriptor is closed again; the
+// mapping lives as long as this. Safe from many threads.
+class Segment {
+ public:
+  Segment(platform::FileSystem& files, std::filesystem::path path, const SegmentHeader& header);
+
+  [[nodiscard]] SegmentNumber number() const { return SegmentNumber(header_.number); }
+  // The log offsets of its first byte and of the first byte after it.
+  [[nodiscard]] Offset base() const { return Offset(header_.base); }
+  [[nodiscard]] Offset end() const { return Offset(header_.base + header_.size); }
+  [[nodiscard]] std::uint64_t size() const { return header_.size; }
+  [[nodiscard]] const FileId& log_id() const { return header_.log_id; }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+  // Bytes of the mapped file. They were brought into memory before, so that a failing medium or a file cut short is
+  // an error instead of a signal.
+  [[nodiscard]] Result<std::span<const std::byte>> view(std::uint64_t offset, std::uint64_t length) const;
+  // A descriptor of one's own, for reading without the map.
+  [[nodiscard]] Result<std::unique_ptr<platform::File>> open_for_reading() const;
+
+  // Whether the frame at this offset was found whole in this process before. One bit for each 64 bytes: no two frames
+  // start within the same.
+  [[nodiscard]] bool is_verified(std::uint64_t frame_offset) const;
+  void set_verified(std::uint64_t frame_offset) const;
+
+ private:
+  [[nodiscard]] Status map() const;
+  [[nodiscard]] Status populate(std::uint64_t offset, std::uint64_t length) const;
+
+  static constexpr std::uint64_t kWindowBytes = std::uint64_t{64} << 10U;
+  static constexpr std::uint64_t kVerifiedCellBytes = 64;
+
+  platform::FileSystem& files_;
+  const std::filesystem::path path_;
+  const SegmentHeader header_;
+
+  mutable std::mutex mutex_;                            // for mapping once
+  mutable std::unique_ptr<platform::Mapping> mapping_;  // written under the mutex before mapped_ is released
+  mutable std::atomic<bool> mapped_ = false;
+  mutable std::vector<std::atomic<std::uint64_t>> populated_;  // a bit a window
+  mutable std::vector<std::atomic<std::uint64_t>> verified_;
+};
+
+using SegmentList = std::vector<std::shared_ptr<Segment>>;
+
+// The segments of a store, in order; readers hold an immutable list.
+class Segments {
+ public:
+  [[nodiscard]] std::shared_ptr<const SegmentList> snapshot() const;
+  void add(std::shared_ptr<Segment> segment);
+
+ private:
+  mutable std::mutex mutex_;
+  std::shared_ptr<const SegmentList> list_ = std::make_shared<SegmentList>();
+};
+
+// The segment that a log offset lies in; null if none does.
+[[nodiscard]] const Segment* find_segment(const SegmentList& list, Offset offset);
+
+}  // namespace tidemark::engine

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tidemark/cursor.hpp"
+
+#include <algorithm>
+#include <array>
+#include <new>
+#include <utility>
+
+#include "engine/read/cursor_impl.h"
+#include "engine/read/event_access.h"
+
+namespace tidemark {
+
+void EventAccess::fill(Event& event, Position position, const engine::FrameReader::Found& found,
+                       std::vector<std::string_view>& tags) {
+  const engine::EventRecord& record = *found.record;
+  const engine::BodyView& body = *found.body;
+  tags.clear();
+  for (const std::uint32_t tag : record.tags) { tags.push_back(body.tag_name(tag)); }
+  event.position_ = position;
+  event.version_ = found.version;
+  event.stream_ = body.stream_name(record.stream);
+  event.type_ = body.type_name(record.type);
+  event.id_ = record.id;
+  event.recorded_ = RecordedTime(std::chrono::nanoseconds(found.frame->recorded_ns));
+  event.valid_ = record.valid.value_or(std::chrono::floor<std::chrono::microseconds>(event.recorded_));
+  event.data_ = record.data;
+  event.metadata_ = record.metadata;
+  event.tags_ = tags;
+}
+
+namespace detail {
+
+CursorImpl::CursorImpl(std::shared_ptr<const engine::ReadSource> source, const Query& query, const ReadOptions& options)
+    : source_(std::move(source)), query_(query), options_(options), reader_(options.access), left_(options.limit) {
+  if (query_.kind() == Query::Kind::kStream) {
+    key_ = index::make_key(index::KeyKind::kStream, query_.stream_name());
+    if (options.from_position) { reject("from_position goes with Query::all; a stream is read from_version"); }
+  } else if (options.from_version) {
+    reject("from_version goes with Query::stream; the whole log is read from_position");
+  }
+  if (!status_) { return; }
+  end_ = source_->visible_end(options_);
+  segments_ = source_->segment_list();
+  const bool one_stream = query_.kind() == Query::Kind::kStream;
+  count_ = one_stream ? source_->catalog().keys().count(key_, end_) : end_.value();
+  const bool from_given = one_stream ? options.from_version.has_value() : options.from_position.has_value();
+  const std::uint64_t from = one_stream ? options.from_version.value_or(Version()).value()
+                                        : options.from_position.value_or(Position()).value();
+  if (options_.direction == Direction::kForward) {
+    next_ = std::min(from, count_);
+  } else {
+    const bool from_end = !from_given || from >= count_;
+    next_ = from_end ? count_ : from + 1;
+    // What is read first lies at the end, and the end is damaged.
+    if (from_end && source_->damage()) { status_ = std::unexpected(*source_->damage()); }
+  }
+}
+
+void CursorImpl::reject(const char* why) { status_ = std::unexpected(Error(ErrorCode::kInvalidArgument, why)); }
+
+const Event* CursorImpl::next() {
+  if (!status_) { return nullptr; }
+  if (source_->is_closed()) {
+    status_ = std::unexpected(Error(ErrorCode::kClosed, "the store was closed"));
+    return nullptr;
+  }
+  if (left_ == 0) { return nullptr; }
+  const bool forward = options_.direction == Direction::kForward;
+  if (forward ? next_ >= count_ : next_ == 0) {
+    if (forward && source_->damage()) { status_ = std::unexpected(*source_->damage()); }
+    return nullptr;
+  }
+  try {
+    const std::uint64_t ordinal = forward ? next_ : next_ - 1;
+    const Position position = position_of(ordinal);
+    auto found = reader_.read(segments_, source_->catalog().place(position), position);
+    if (!found) {
+      status_ = std::unexpected(std::move(found.error()));
+      return nullptr;
+    }
+    next_ = forward ? next_ + 1 : next_ - 1;
+    --left_;
+    EventAccess::fill(event_, position, *found, tags_);
+    return &event_;
+  } catch (const std::bad_alloc&) {
+    status_ = std::unexpected(Error(ErrorCode::kOutOfMemory, "memory ran out while an event was read"));
+    return nullptr;
+  }
+}
+
+// The position of the n-th event of the query. Those of a stream are fetched by the handful.
+Position CursorImpl::position_of(std::uint64_t ordinal) {
+  if (query_.kind() == Query::Kind::kAll) { return Position(ordinal); }
+  if (ordinal < fetched_at_ || ordinal >= fetched_at_ + fetched_) {
+    const bool forward = options_.direction == Direction::kForward;
+    const std::uint64_t before = std::min<std::uint64_t>(ordinal, positions_.size() - 1);
+    fetched_at_ = forward ? ordinal : ordinal - before;
+    fetched_ = source_->catalog().keys().positions(key_, fetched_at_, positions_, end_);
+  }
+  return positions_[ordinal - fetched_at_];
+}
+
+}  // namespace detail
+
+Cursor::Cursor(std::unique_ptr<detail::CursorImpl> impl) : impl_(std::move(impl)) {}
+Cursor::Cursor(Cursor&& other) noexcept = default;
+Cursor& Cursor::operator=(Cursor&& other) noexcept = default;
+Cursor::~Cursor() = default;
+
+const Event* Cursor::next() { return impl_->next(); }
+Status Cursor::status() const { return impl_->status(); }
+
+}  // namespace tidemark

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "engine/log/frame_reader.h"
+#include "tidemark/event.hpp"
+
+namespace tidemark {
+
+// The engine's way into an Event.
+class EventAccess {
+ public:
+  // Makes event a view of what was found; tags holds the array that its tags() look at.
+  static void fill(Event& event, Position position, const engine::FrameReader::Found& found,
+                   std::vector<std::string_view>& tags);
+};
+
+}  // namespace tidemark

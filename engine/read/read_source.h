@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "engine/log/catalog.h"
+#include "engine/log/segment.h"
+#include "tidemark/cursor.hpp"
+#include "tidemark/error.hpp"
+
+namespace tidemark::engine {
+
+// What a reader reads from: a store, open for writing or read-only. Shared by its cursors, which may outlive the
+// opening.
+class ReadSource {
+ public:
+  virtual ~ReadSource() = default;
+  // The end of what a reader may see now.
+  [[nodiscard]] virtual Position visible_end(const ReadOptions& options) const = 0;
+  [[nodiscard]] virtual std::shared_ptr<const SegmentList> segment_list() const = 0;
+  [[nodiscard]] virtual const Catalog& catalog() const = 0;
+  // Why the log cannot be read past its visible end although it goes on there: a read-only opening of a damaged store.
+  [[nodiscard]] virtual const std::optional<Error>& damage() const = 0;
+  [[nodiscard]] virtual bool is_closed() const = 0;
+};
+
+}  // namespace tidemark::engine

@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/recovery/scan.h"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "engine/recovery/segment_bytes.h"
+
+namespace tidemark::engine {
+
+namespace {
+
+class Scanner {
+ public:
+  Scanner(platform::FileSystem& files, std::filesystem::path folder, const Superblock& superblock,
+          const FrameVisitor& visit)
+      : files_(files), folder_(std::move(folder)), superblock_(superblock), visit_(visit) {}
+
+  Result<ScanFacts> run() {
+    facts_.watermark = Offset(superblock_.durable_end);
+    if (auto done = list(); !done) { return std::unexpected(std::move(done.error())); }
+    facts_.end.offset = Offset(kSegmentHeaderBytes);
+    facts_.durable.offset = facts_.end.offset;
+    for (std::uint64_t number = 1;; ++number) {
+      auto more = scan_segment(SegmentNumber(number));
+      if (!more) { return std::unexpected(std::move(more.error())); }
+      if (!*more) { break; }
+    }
+    if (facts_.end.offset < facts_.watermark) { facts_.tail.below_watermark = true; }
+    return std::move(facts_);
+  }
+
+ private:
+  Status list() {
+    auto entries = files_.list(folder_);
+    if (!entries) { return std::unexpected(std::move(entries.error())); }
+    for (const auto& entry : *entries) {
+      if (entry.is_folder) { continue; }
+      if (const auto number = parse_segment_file_name(entry.name)) {
+        sizes_.emplace(number->value(), entry.size);
+      } else if (is_store_file_name(entry.name) && entry.name.ends_with(kTemporarySuffix)) {
+        facts_.leftovers.push_back(folder_ / entry.name);
+      }
+    }
+    return {};
+  }
+
+  // The header of a segment file that belongs at this place in the log.
+  Result<std::optional<SegmentHeader>> header_of(SegmentBytes& bytes, SegmentNumber number, Offset base) {
+    auto sector = bytes.at(0, kSegmentHeaderBytes);
+    if (!sector) { return std::unexpected(std::move(sector.error())); }
+    SegmentHeader header{};
+    const BlockState state = decode_segment_header(*sector, header);
+    if (state == BlockState::kNewerFormat) {
+      return std::unexpected(Error(ErrorCode::kUnsupportedFormat,
+                                   "a segment was written in a newer format than this library knows: use a newer "
+                                   "version of Tidemark")
+                                 .with_segment(number));
+    }
+    const bool fits = state == BlockState::kGood && header.log_id == superblock_.log_id &&
+                      header.number == number.value() && header.base == base.value() &&
+                      header.size == bytes.file_size() && header.size >= kSegmentHeaderBytes + kSegmentFooterBytes;
+    return fits ? std::optional(header) : std::nullopt;
+  }
+
+  Result<SegmentBytes> open(SegmentNumber number) {
+    const std::filesystem::path path = folder_ / segment_file_name(number);
+    auto file = files_.open(path, platform::OpenMode::kRead);
+    if (!file) { return std::unexpected(std::move(file.error()).with_segment(number)); }
+    auto size = (*file)->size();
+    if (!size) { return std::unexpected(std::move(size.error()).with_segment(number)); }
+    return SegmentBytes(std::move(*file), *size);
+  }
+
+  // Whether some segment from this number on holds, or may hold, acknowledged data.
+  Result<bool> needed_from(SegmentNumber number) {
+    if (superblock_.highest_segment >= number.value()) { return true; }
+    for (auto later = sizes_.lower_bound(number.value()); later != sizes_.end(); ++later) {
+      auto bytes = open(SegmentNumber(later->first));
+      if (!bytes) {
+        if (bytes.error().code() == ErrorCode::kNotFound) { continue; }
+        return std::unexpected(std::move(bytes.error()));
+      }
+      auto check = look_for_frame(*bytes, {superblock_.log_id, later->first, kSegmentHeaderBytes}, bytes->file_size());
+      if (!check) { return std::unexpected(std::move(check.error())); }
+      if (check->state != FrameCheck::State::kNone) { return true; }
+    }
+    return false;
+  }
+
+  // The log goes on in this segment; gives whether it goes on after it.
+  Result<bool> scan_segment(SegmentNumber number) {
+    const Offset base = facts_.segments.empty() ? Offset(0) : facts_.segments.back()->end();
+    const Offset start(base.value() + kSegmentHeaderBytes);
+    std::optional<SegmentHeader> header;
+    std::optional<SegmentBytes> bytes;
+    if (sizes_.contains(number.value())) {
+      auto opened = open(number);
+      if (!opened) { return std::unexpected(std::move(opened.error())); }
+      auto found = header_of(*opened, number, base);
+      if (!found) { return std::unexpected(std::move(found.error())); }
+      header = *found;
+      bytes = std::move(*opened);
+    }
+    if (!header) {
+      auto needed = needed_from(number);
+      if (!needed) { return std::unexpected(std::move(needed.error())); }
+      if (*needed || facts_.segments.empty()) {
+        facts_.tail.below_watermark = true;
+        facts_.what = "segment " + std::to_string(number.value()) +
+                      (bytes ? " has no readable header, or is not the one that belongs here" : " is missing");
+        return false;
+      }
+      // The last segment was about to be left for one that is not there and never held anything: its footer is an
+      // unfinished end like any other.
+      if (bytes) { facts_.leftovers.push_back(folder_ / segment_file_name(number)); }
+      facts_.bad_bytes = facts_.segments.back()->size() - facts_.totals.end;
+      facts_.tail.header_zero = true;
+      facts_.what = "a footer was written and the next segment never used";
+      return false;
+    }
+    facts_.segments.push_back(std::make_shared<Segment>(files_, folder_ / segment_file_name(number), *header));
+    facts_.totals = number == SegmentNumber(1) ? SegmentTotals{} : facts_.totals.next();
+    facts_.end.offset = start;
+    if (facts_.watermark >= start || number == SegmentNumber(1)) { facts_.durable = facts_.end; }
+    return scan_frames(*bytes);
+  }
+
+  Result<bool> scan_frames(SegmentBytes& bytes) {
+    const Segment& segment = *facts_.segments.back();
+    FramePlace place{superblock_.log_id, segment.number().value(), kSegmentHeaderBytes};
+    for (;;) {
+      auto check = look_for_frame(bytes, place, segment.size());
+      if (!check) { return std::unexpected(std::move(check.error())); }
+      facts_.what = "there is no frame header";
+      if (check->state == FrameCheck::State::kHeaderOnly) { facts_.what = "a frame's bytes do not match its checksum"; }
+      if (check->state == FrameCheck::State::kWhole) {
+        auto accepted = accept(segment, place.offset, *check);
+        if (!accepted) { return std::unexpected(std::move(accepted.error())); }
+        if (*accepted) {
+          place.offset = check->end;
+          continue;
+        }
+      }
+      return end_of_frames(bytes, place);
+    }
+  }
+
+  // Takes a whole frame that follows the last one.
+  Result<bool> accept(const Segment& segment, std::uint64_t offset, const FrameCheck& check) {
+    const FrameHeader& header = check.header;
+    if (header.kind != FrameKind::kEvents || (header.flags & ~frame_flags::kKnown) != 0) {
+      return std::unexpected(Error(ErrorCode::kUnsupportedFormat,
+                                   "a frame is of a kind that this library does not know: use a newer version of "
+                                   "Tidemark")
+                                 .with_path(segment.path())
+                                 .with_segment(segment.number())
+                                 .with_offset(Offset(offset)));
+    }
+    if (const char* objection = chain_.objection(header)) {
+      facts_.what = objection;
+      return false;
+    }
+    const auto table = check.frame.subspan(kFrameHeaderBytes, header.table_bytes);
+    const auto body = check.frame.subspan(kFrameHeaderBytes + header.table_bytes, header.body_bytes);
+    const auto view = BodyView::open(header, table, body, true);
+    if (!view || !visit_({segment, offset, header, *view})) {
+      facts_.what = "a frame's events cannot be decoded";
+      return false;
+    }
+    chain_.follow(header, check.trailer);
+    facts_.totals.add(header, check.trailer, check.end);
+    facts_.end = {Offset(segment.base().value() + check.end), chain_.next};
+    ++facts_.frames;
+    ++facts_.frames_in_doubt;
+    facts_.epoch = std::max(facts_.epoch, header.epoch);
+    facts_.recorded_ns = header.recorded_ns;
+    raise_watermark(Offset(header.durable));
+    edges_.push_back(facts_.end);
+    settle_edges();
+    return true;
+  }
+
+  void raise_watermark(Offset watermark) {
+    if (watermark > facts_.watermark) { facts_.watermark = watermark; }
+  }
+
+  // Edges at or below the watermark are durable.
+  void settle_edges() {
+    std::size_t settled = 0;
+    while (settled < edges_.size() && edges_[settled].offset <= facts_.watermark) { ++settled; }
+    if (settled == 0) { return; }
+    facts_.durable = edges_[settled - 1];
+    facts_.frames_in_doubt -= settled;
+    edges_.erase(edges_.begin(), edges_.begin() + static_cast<std::ptrdiff_t>(settled));
+  }
+
+  // There is no whole frame here: the segment was left here, or the log ends here, well or not.
+  Result<bool> end_of_frames(SegmentBytes& bytes, const FramePlace& place) {
+    const Segment& segment = *facts_.segments.back();
+    auto footer = footer_of(bytes);
+    if (!footer) { return std::unexpected(std::move(footer.error())); }
+    if (*footer) {
+      raise_watermark(Offset((*footer)->durable));
+      settle_edges();
+      if (footer_matches(**footer, place.offset)) {
+        auto rest = bytes.first_nonzero(place.offset, segment.size() - kSegmentFooterBytes);
+        if (!rest) { return std::unexpected(std::move(rest.error())); }
+        if (*rest == segment.size() - kSegmentFooterBytes) {
+          facts_.what.clear();
+          return true;
+        }
+      }
+    }
+    if (auto done = describe_tail(bytes, place); !done) { return std::unexpected(std::move(done.error())); }
+    if (auto done = look_beyond(bytes, place.offset); !done) { return std::unexpected(std::move(done.error())); }
+    auto needed = needed_from(segment.number().next());
+    if (!needed) { return std::unexpected(std::move(needed.error())); }
+    if (*needed) {
+      // A segment is left only after all of it, footer included, was synced.
+      raise_watermark(Offset(segment.end().value() + kSegmentHeaderBytes));
+    }
+    settle_edges();
+    if (facts_.tail.only_zeros) { facts_.what.clear(); }
+    if (auto done = find_spare(); !done) { return std::unexpected(std::move(done.error())); }
+    return false;
+  }
+
+  Result<std::optional<SegmentFooter>> footer_of(SegmentBytes& bytes) {
+    const Segment& segment = *facts_.segments.back();
+    auto sector = bytes.at(segment.size() - kSegmentFooterBytes, kSegmentFooterBytes);
+    if (!sector) { return std::unexpected(std::move(sector.error())); }
+    SegmentFooter footer{};
+    const bool good = decode_segment_footer(*sector, footer) == BlockState::kGood &&
+                      footer.log_id == superblock_.log_id && footer.number == segment.number().value();
+    return good ? std::optional(footer) : std::nullopt;
+  }
+
+  [[nodiscard]] bool footer_matches(const SegmentFooter& footer, std::uint64_t end) const {
+    const SegmentTotals& totals = facts_.totals;
+    return footer.end == end && footer.frame_count == totals.frames && footer.event_count == totals.events &&
+           footer.next_position == totals.next_position.value() && footer.digest == totals.digest &&
+           footer.previous_digest == totals.previous_digest && footer.last_trailer == totals.last_trailer;
+  }
+
+  Status describe_tail(SegmentBytes& bytes, const FramePlace& place) {
+    const Segment& segment = *facts_.segments.back();
+    auto after = bytes.after_last_nonzero(place.offset, segment.size());
+    if (!after) { return std::unexpected(std::move(after.error())); }
+    facts_.bad_bytes = *after - place.offset;
+    // A recovery that was cutting here and did not finish: what reads as zeros may not be zeros on the disk.
+    const Offset cut_end(superblock_.cut_end);
+    if (cut_end > facts_.end.offset && cut_end <= segment.end()) {
+      facts_.bad_bytes = std::max(facts_.bad_bytes, cut_end - facts_.end.offset);
+    }
+    if (*after == place.offset) {
+      facts_.tail.only_zeros = true;
+      return {};
+    }
+    auto check = look_for_frame(bytes, place, segment.size());
+    if (!check) { return std::unexpected(std::move(check.error())); }
+    if (check->state == FrameCheck::State::kNone) {
+      const std::uint64_t room = segment.size() - kSegmentFooterBytes - place.offset;
+      auto header = bytes.at(place.offset, std::min(kFrameHeaderBytes, room));
+      if (!header) { return std::unexpected(std::move(header.error())); }
+      facts_.tail.header_zero = all_zero(*header);
+      // The write stopped within the header: nothing follows.
+      facts_.tail.zero_to_end = *after < place.offset + kFrameHeaderBytes;
+      return {};
+    }
+    if (check->state == FrameCheck::State::kWhole) { return {}; }  // whole, yet not the one that belongs here
+    facts_.tail.parts_missing = count_zero_parts(place.offset, check->frame) > check->header.zero_parts;
+    facts_.tail.zero_to_end = trailer_is_cut(*check);
+    return {};
+  }
+
+  // Whether the trailer as found is what is left of the right one after a write stopped before or within it.
+  static bool trailer_is_cut(const FrameCheck& check) {
+    if (check.frame.size() < kFrameHeaderBytes + check.header.table_bytes + check.header.body_bytes) { return false; }
+    const std::uint64_t right = right_trailer(check.frame, check.header);
+    const std::uint64_t found = check.trailer;
+    for (unsigned kept = 0; kept < kFrameTrailerBytes; ++kept) {
+      const std::uint64_t mask = (std::uint64_t{1} << (8 * kept)) - 1;
+      if (found == (right & mask)) { return true; }
+    }
+    return false;
+  }
+
+  // Watermarks in frames after B: what they say was durable was, whatever became of the frame itself.
+  Status look_beyond(SegmentBytes& bytes, std::uint64_t bad_offset) {
+    const Segment& segment = *facts_.segments.back();
+    FramePlace place{superblock_.log_id, segment.number().value(), bad_offset + kFrameAlignment};
+    while (place.offset + kFrameHeaderBytes + kSegmentFooterBytes <= segment.size()) {
+      auto nonzero = bytes.first_nonzero(place.offset, segment.size());
+      if (!nonzero) { return std::unexpected(std::move(nonzero.error())); }
+      place.offset = std::max(place.offset, *nonzero / kFrameAlignment * kFrameAlignment);
+      auto check = look_for_frame(bytes, place, segment.size());
+      if (!check) { return std::unexpected(std::move(check.error())); }
+      if (check->state == FrameCheck::State::kNone) {
+        place.offset += kFrameAlignment;
+        continue;
+      }
+      raise_watermark(Offset(check->header.durable));
+      if (check->state == FrameCheck::State::kWhole) {
+        if (!facts_.resumes_at) { facts_.resumes_at = Position(check->header.first_position); }
+        place.offset = check->end;
+      } else {
+        place.offset += kFrameAlignment;
+      }
+    }
+    return {};
+  }
+
+  Status find_spare() {
+    const Segment& last = *facts_.segments.back();
+    const SegmentNumber number = last.number().next();
+    if (!sizes_.contains(number.value())) { return {}; }
+    auto bytes = open(number);
+    if (!bytes) { return std::unexpected(std::move(bytes.error())); }
+    auto header = header_of(*bytes, number, last.end());
+    if (!header) { return std::unexpected(std::move(header.error())); }
+    const std::filesystem::path path = folder_ / segment_file_name(number);
+    if (!*header) {
+      facts_.leftovers.push_back(path);
+      return {};
+    }
+    auto used = bytes->first_nonzero(kSegmentHeaderBytes, bytes->file_size());
+    if (!used) { return std::unexpected(std::move(used.error())); }
+    if (*used == bytes->file_size()) {
+      facts_.spare = std::make_shared<Segment>(files_, path, **header);
+    } else {
+      facts_.leftovers.push_back(path);
+    }
+    return {};
+  }
+
+  platform::FileSystem& files_;
+  const std::filesystem::path folder_;
+  const Superblock& superblock_;
+  const FrameVisitor& visit_;
+  std::map<std::uint64_t, std::uint64_t> sizes_;  // of the segment files, by number
+  FrameChain chain_;
+  std::vector<LogPoint> edges_;  // between frames, past the watermark so far
+  ScanFacts facts_;
+};
+
+}  // namespace
+
+Result<ScanFacts> scan_log(platform::FileSystem& files, const std::filesystem::path& folder,
+                           const Superblock& superblock, const FrameVisitor& visit) {
+  return Scanner(files, folder, superblock, visit).run();
+}
+
+Error tail_error(const ScanFacts& facts, Verdict verdict) {
+  const std::string at = std::to_string(facts.end.position.value());
+  std::string message;
+  ErrorCode code = ErrorCode::kDamaged;
+  if (verdict == Verdict::kDamaged) {
+    message = "acknowledged events are damaged from position " + at + " on";
+    if (facts.resumes_at && facts.resumes_at->value() > facts.end.position.value()) {
+      message += " up to before position " + std::to_string(facts.resumes_at->value());
+    }
+    message += ": " + facts.what + "; the store opens read-only, run `tidemark verify` for all that is hit";
+  } else {
+    code = ErrorCode::kSuspectTail;
+    message = "the log's end after position " + at + " is neither whole nor plainly torn: " + facts.what + "; " +
+              std::to_string(facts.bad_bytes) +
+              " bytes would be cut; if nothing acknowledged stood there, accept that "
+              "(OpenOptions::accept_suspect_tail, `tidemark recover --accept-suspect-tail`)";
+  }
+  Error error(code, std::move(message));
+  if (facts.segments.empty()) { return error; }
+  const Segment& last = *facts.segments.back();
+  return std::move(error)
+      .with_path(last.path())
+      .with_segment(last.number())
+      .with_offset(Offset(facts.end.offset - last.base()));
+}
+
+}  // namespace tidemark::engine

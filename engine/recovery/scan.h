@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/format/body.h"
+#include "engine/format/segment.h"
+#include "engine/log/log_point.h"
+#include "engine/log/log_writer.h"
+#include "engine/log/segment.h"
+#include "engine/log/superblock_store.h"
+#include "engine/recovery/plan.h"
+#include "platform/file_system.h"
+#include "tidemark/error.hpp"
+
+namespace tidemark::engine {
+
+// A whole frame that a scan came by. What it points to is valid during the call.
+struct ScannedFrame {
+  const Segment& segment;
+  std::uint64_t offset;  // in the segment
+  const FrameHeader& header;
+  BodyView body;
+};
+// Told of every whole frame, in order. false: its events do not decode.
+using FrameVisitor = std::function<bool(const ScannedFrame&)>;
+
+// What a scan of a store's log found out. Changes nothing, decides nothing.
+struct ScanFacts {
+  std::vector<std::shared_ptr<Segment>> segments;  // up to the one that B lies in
+  std::shared_ptr<Segment> spare;                  // the next one, if it is there and was never used
+  std::vector<std::filesystem::path> leftovers;    // temporary files and useless spares
+
+  LogPoint end;      // B
+  Offset watermark;  // W
+  LogPoint durable;  // the last edge between frames at or below W
+  TailFacts tail;
+  std::string what;  // why there is no whole frame at B; empty if only zeros follow
+
+  SegmentTotals totals;         // of the last segment, up to B
+  std::uint64_t bad_bytes = 0;  // from B to after the last byte that is not zero
+  std::uint64_t frames = 0;
+  std::uint64_t frames_in_doubt = 0;   // past W
+  std::uint32_t epoch = 0;             // the highest in a frame
+  std::int64_t recorded_ns = 0;        // of the last frame
+  std::optional<Position> resumes_at;  // of the next whole frame after B, if one was found
+};
+
+// Reads all segments. kIo, kUnsupportedFormat; everything else is a fact.
+[[nodiscard]] Result<ScanFacts> scan_log(platform::FileSystem& files, const std::filesystem::path& folder,
+                                         const Superblock& superblock, const FrameVisitor& visit);
+
+// Calls visit(record, body offset) for each event of a frame; false if they are not all there and in order.
+template <class Visit>
+[[nodiscard]] bool for_each_event(const FrameHeader& header, const BodyView& body, std::uint64_t body_bytes,
+                                  Visit&& visit) {
+  EventRecord record;
+  std::uint32_t offset = body.events_begin();
+  for (std::uint32_t i = 0; i < header.event_count; ++i) {
+    const auto after = body.event_at(offset, false, record);
+    if (!after) { return false; }
+    if (!visit(record, offset)) { return false; }
+    offset = *after;
+  }
+  return offset == body_bytes;
+}
+
+// The error that a verdict of A or D stands for.
+[[nodiscard]] Error tail_error(const ScanFacts& facts, Verdict verdict);
+
+}  // namespace tidemark::engine

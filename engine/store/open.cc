@@ -1,0 +1,437 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <chrono>
+#include <new>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "engine/recovery/apply.h"
+#include "engine/recovery/folder.h"
+#include "engine/recovery/scan.h"
+#include "engine/store/store_core.h"
+#include "tidemark/limits.hpp"
+
+namespace tidemark::engine {
+
+namespace {
+
+constexpr auto kClockReported = std::chrono::minutes(1);
+constexpr auto kClockRefused = std::chrono::hours(24);
+
+Status check_options(const OpenOptions& options) {
+  const auto good = [](std::uint64_t size) {
+    return std::has_single_bit(size) && size >= limits::kSegmentBytesMin && size <= limits::kSegmentBytesMax;
+  };
+  if (!good(options.segment_bytes_first) || !good(options.segment_bytes_largest) ||
+      options.segment_bytes_first > options.segment_bytes_largest) {
+    return std::unexpected(
+        Error(ErrorCode::kInvalidArgument,
+              "segment sizes must be powers of two from 4 KiB to 1 GiB, the first at most the largest"));
+  }
+  if (options.sync_interval <= std::chrono::milliseconds(0)) {
+    return std::unexpected(Error(ErrorCode::kInvalidArgument, "the sync interval must be longer than nothing"));
+  }
+  return {};
+}
+
+// Puts a scanned frame's events into a catalog; adds none of them unless all are right.
+class CatalogBuilder {
+ public:
+  explicit CatalogBuilder(Catalog& catalog) : catalog_(catalog) {}
+
+  bool operator()(const ScannedFrame& frame) {
+    events_.clear();
+    keys_.clear();
+    next_versions_.clear();
+    for (std::uint32_t i = 0; i < frame.body.stream_count(); ++i) {
+      keys_.push_back(index::make_key(index::KeyKind::kStream, frame.body.stream_name(i)));
+      next_versions_.push_back(frame.body.first_version(i).value());
+      if (catalog_.keys().count(keys_.back(), catalog_.end()) != next_versions_.back()) { return false; }
+    }
+    const auto take = [&](const EventRecord& record, std::uint32_t offset) {
+      if (frame.body.first_version(record.stream) + record.ordinal != Version(next_versions_[record.stream]++)) {
+        return false;
+      }
+      events_.push_back({record.stream, offset, record.id});
+      return true;
+    };
+    if (!for_each_event(frame.header, frame.body, frame.header.body_bytes, take)) { return false; }
+    const Offset place(frame.segment.base().value() + frame.offset);
+    for (const auto& event : events_) { catalog_.add(keys_[event.stream], event.id, {place, event.offset}); }
+    return true;
+  }
+
+ private:
+  struct Event {
+    std::uint32_t stream;
+    std::uint32_t offset;
+    EventId id;
+  };
+  Catalog& catalog_;
+  std::vector<Event> events_;
+  std::vector<index::Key> keys_;
+  std::vector<std::uint64_t> next_versions_;
+};
+
+}  // namespace
+
+// Opening, step by step; what it finds and makes goes into the core.
+class Opener {
+ public:
+  Opener(std::filesystem::path folder, const OpenOptions& options, Environment environment)
+      : folder_(std::move(folder)),
+        options_(options),
+        environment_(environment),
+        files_(environment.files),
+        started_(environment.clock.now()),
+        started_steady_(environment.clock.steady()) {}
+
+  Result<std::shared_ptr<StoreCore>> run() {
+    if (auto good = check_options(options_); !good) { return std::unexpected(std::move(good.error())); }
+    Status done = options_.read_only ? open_read_only() : open_for_writing();
+    if (!done) { return std::unexpected(std::move(done.error())); }
+    return std::move(core_);
+  }
+
+ private:
+  void start_core() { core_ = std::shared_ptr<StoreCore>(new StoreCore(folder_, options_, environment_)); }
+
+  // --- read-only ---
+
+  Status open_read_only() {
+    auto holds = look_at_folder(files_, folder_);
+    if (!holds) { return std::unexpected(std::move(holds.error())); }
+    if (*holds != FolderHolds::kStore) { return std::unexpected(no_store_error(folder_)); }
+    // A living writer may be in the middle of a write that looks like damage: then it looks different a moment later.
+    constexpr int kLooks = 20;
+    for (int look = 1;; ++look) {
+      start_core();
+      auto loaded = load_superblocks(files_, folder_);
+      if (!loaded) { return std::unexpected(std::move(loaded.error())); }
+      if (!*loaded) { return std::unexpected(no_store_error(folder_)); }
+      loaded_ = **loaded;
+      if (auto done = scan(); !done) { return done; }
+      if (verdict_ != Verdict::kDamaged && verdict_ != Verdict::kSuspect) { break; }
+      auto alive = files_.is_locked(folder_ / kLockName);
+      if (!alive || !*alive || look == kLooks) { break; }
+    }
+    show_read_only();
+    return {};
+  }
+
+  void show_read_only() {
+    const Superblock& superblock = loaded_.newest;
+    core_->superblock_ = superblock;
+    // What a writer of this same run of the machine wrote may still be on its way to the disk. After another boot, all
+    // that is there came from the disk.
+    const FileId boot_id = environment_.machine.boot_id();
+    const bool same_boot = boot_id == superblock.boot_id || boot_id == FileId{} || superblock.boot_id == FileId{};
+    core_->end_ = same_boot ? facts_.durable : facts_.end;
+    if (verdict_ == Verdict::kDamaged) {
+      core_->end_ = facts_.end;
+      core_->damage_ = tail_error(facts_, verdict_);
+    }
+    for (const auto& segment : facts_.segments) { core_->segments_.add(segment); }
+    switch (verdict_) {
+      case Verdict::kDamaged:
+        core_->report_.kind = RecoveryKind::kDamaged;
+        break;
+      case Verdict::kSuspect:
+        core_->report_.kind = RecoveryKind::kSuspect;
+        break;
+      case Verdict::kTornTail:
+        core_->report_.kind = RecoveryKind::kTornTail;
+        break;
+      case Verdict::kCleanEnd:
+        core_->report_.kind =
+            superblock.state == StoreState::kClosed ? RecoveryKind::kClosedCleanly : RecoveryKind::kCleanEnd;
+        break;
+    }
+    fill_report(superblock.epoch);
+  }
+
+  // --- for writing ---
+
+  Status open_for_writing() {
+    auto holds = look_at_folder(files_, folder_);
+    if (!holds && holds.error().code() == ErrorCode::kNotFound) {
+      if (!options_.create) { return std::unexpected(std::move(holds.error())); }
+      if (auto made = make_folder(); !made) { return made; }
+    } else if (!holds) {
+      return std::unexpected(std::move(holds.error()));
+    } else if (*holds != FolderHolds::kStore && !options_.create) {
+      return std::unexpected(no_store_error(folder_));
+    }
+    start_core();
+    auto lock = files_.lock(folder_ / kLockName);
+    if (!lock) { return std::unexpected(std::move(lock.error())); }
+    core_->lock_ = std::move(*lock);
+    // Between the first look and the lock somebody else may have made or changed the store.
+    auto loaded = load_superblocks(files_, folder_);
+    if (!loaded) { return std::unexpected(std::move(loaded.error())); }
+    if (*loaded) {
+      loaded_ = **loaded;
+      return recover();
+    }
+    if (!options_.create) { return std::unexpected(no_store_error(folder_)); }
+    return create();
+  }
+
+  std::filesystem::path parent_of_folder() const {
+    auto path = folder_.lexically_normal();
+    if (!path.has_filename()) { path = path.parent_path(); }  // "bank/"
+    return path.has_parent_path() ? path.parent_path() : ".";
+  }
+
+  // The folder and those above it that were not there. Every name but the folder's own becomes durable here.
+  Status make_folder() {
+    std::vector<std::filesystem::path> made;
+    for (auto path = parent_of_folder(); path.has_relative_path() && path != "."; path = path.parent_path()) {
+      auto there = files_.list(path);
+      if (there || there.error().code() != ErrorCode::kNotFound) { break; }
+      made.push_back(path);
+    }
+    if (auto done = files_.make_folder(folder_); !done) { return done; }
+    for (const auto& path : made) {
+      const auto parent = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+      if (auto done = files_.sync_folder(parent); !done) { return done; }
+    }
+    return {};
+  }
+
+  Result<bool> zeroed() {
+    if (options_.preallocation != Preallocation::kAuto) { return options_.preallocation == Preallocation::kZeroed; }
+    auto traits = files_.traits(folder_);
+    if (!traits) { return std::unexpected(std::move(traits.error())); }
+    return traits->zeros_help;
+  }
+
+  Status make_maker(const FileId& log_id) {
+    auto zeros = zeroed();
+    if (!zeros) { return std::unexpected(std::move(zeros.error())); }
+    core_->maker_ = std::make_unique<SegmentMaker>(environment_, folder_, log_id, *zeros);
+    return {};
+  }
+
+  // A crash leaves a folder that counts as empty, until the first superblock has its name.
+  Status create() {
+    auto entries = files_.list(folder_);
+    if (!entries) { return std::unexpected(std::move(entries.error())); }
+    for (const auto& entry : *entries) {
+      if (entry.name == kLockName) { continue; }
+      if (auto empty = check_unfinished(entry); !empty) { return empty; }
+    }
+    for (const auto& entry : *entries) {
+      if (entry.name == kLockName) { continue; }
+      if (auto gone = files_.unlink(folder_ / entry.name); !gone) { return gone; }
+    }
+    // Whoever made the folder may have been killed before its name was durable. A folder that was given to us, in one
+    // that we may not read, is its giver's to keep.
+    if (auto done = files_.sync_folder(parent_of_folder()); !done && done.error().system_error() != EACCES) {
+      return done;
+    }
+    const FileId log_id = platform::random_uuid(environment_.machine);
+    if (auto done = make_maker(log_id); !done) { return done; }
+    auto first = core_->maker_->make({SegmentNumber(1), Offset(0), options_.segment_bytes_first});
+    if (!first) { return std::unexpected(std::move(first.error())); }
+
+    core_->report_.kind = RecoveryKind::kCreated;
+    core_->report_.epoch = 1;
+    core_->report_.at = started_;
+    core_->report_.took = environment_.clock.steady() - started_steady_;
+    Superblock superblock{};
+    superblock.start.format_major = kFormatMajor;
+    superblock.start.format_minor = kFormatMinor;
+    superblock.store_id = platform::random_uuid(environment_.machine);
+    superblock.log_id = log_id;
+    superblock.generation = 1;
+    superblock.epoch = 1;
+    superblock.state = StoreState::kRunning;
+    superblock.boot_id = environment_.machine.boot_id();
+    superblock.durable_end = kSegmentHeaderBytes;
+    superblock.highest_segment = 1;
+    superblock.recovery = record_of(core_->report_);
+    auto superblocks = SuperblockStore::create(files_, folder_, superblock);
+    if (!superblocks) { return std::unexpected(std::move(superblocks.error())); }
+    core_->superblocks_ = std::move(*superblocks);
+    core_->segments_.add(first->segment);
+    LogEnd end;
+    end.point.offset = Offset(kSegmentHeaderBytes);
+    end.epoch = 1;
+    start_committer(end, std::move(*first), SegmentTotals{});
+    return {};
+  }
+
+  // A folder without superblocks is only ours to make a store in if no segment in it holds anything.
+  Status check_unfinished(const platform::DirectoryEntry& entry) {
+    if (!is_store_file_name(entry.name) || entry.is_folder) {
+      return std::unexpected(not_a_store_error(folder_, entry.name));
+    }
+    const auto number = parse_segment_file_name(entry.name);
+    const bool kept = !number && !entry.name.ends_with(kTemporarySuffix);
+    bool used = kept || (number && *number != SegmentNumber(1));
+    if (number && !used) {
+      auto file = files_.open(folder_ / entry.name, platform::OpenMode::kRead);
+      if (!file) { return std::unexpected(std::move(file.error())); }
+      auto empty = holds_only_a_header(**file, entry.size);
+      if (!empty) { return std::unexpected(std::move(empty.error())); }
+      used = !*empty;
+    }
+    if (used) {
+      return std::unexpected(Error(ErrorCode::kDamaged, "both superblocks are gone and \"" + entry.name +
+                                                            "\" may hold events: put a superblock back from a copy")
+                                 .with_path(folder_));
+    }
+    return {};
+  }
+
+  // Whether a segment file holds nothing after its header.
+  static Result<bool> holds_only_a_header(platform::File& file, std::uint64_t size) {
+    std::vector<std::byte> piece(std::size_t{1} << 16U);
+    for (std::uint64_t at = kSegmentHeaderBytes; at < size; at += piece.size()) {
+      auto read = file.pread(piece, at);
+      if (!read) { return std::unexpected(std::move(read.error())); }
+      if (!all_zero(Bytes(piece).first(*read))) { return false; }
+    }
+    return true;
+  }
+
+  Status recover() {
+    if (auto done = scan(); !done) { return done; }
+    const bool accepted = verdict_ == Verdict::kSuspect && options_.accept_suspect_tail;
+    if (verdict_ == Verdict::kDamaged || (verdict_ == Verdict::kSuspect && !accepted)) {
+      return std::unexpected(tail_error(facts_, verdict_));
+    }
+    if (auto done = check_clock(); !done) { return done; }
+    if (auto done = make_maker(loaded_.newest.log_id); !done) { return done; }
+    auto superblocks = SuperblockStore::open(files_, folder_, loaded_);
+    if (!superblocks) { return std::unexpected(std::move(superblocks.error())); }
+    core_->superblocks_ = std::move(*superblocks);
+
+    const std::uint32_t epoch = std::max(loaded_.newest.epoch, facts_.epoch) + 1;
+    auto tail = repair_tail(environment_, folder_, facts_, epoch, *core_->superblocks_);
+    if (!tail) { return std::unexpected(std::move(tail.error())); }
+    switch (verdict_) {
+      case Verdict::kTornTail:
+        core_->report_.kind = RecoveryKind::kTornTail;
+        break;
+      case Verdict::kSuspect:
+        core_->report_.kind = RecoveryKind::kSuspectAccepted;
+        break;
+      default:
+        core_->report_.kind = loaded_.newest.state == StoreState::kClosed && !loaded_.lost
+                                  ? RecoveryKind::kClosedCleanly
+                                  : RecoveryKind::kCleanEnd;
+    }
+    core_->report_.bytes_in_doubt = tail->bytes_rewritten;
+    core_->report_.rejected = tail->rejected;
+    fill_report(epoch);
+    if (auto done = begin_epoch(environment_, facts_, epoch, record_of(core_->report_), *core_->superblocks_); !done) {
+      return done;
+    }
+    for (const auto& segment : facts_.segments) { core_->segments_.add(segment); }
+    LogEnd end;
+    end.point = facts_.end;
+    end.recorded = RecordedTime(std::chrono::nanoseconds(facts_.recorded_ns));
+    end.trailer = facts_.totals.last_trailer;
+    end.epoch = epoch;
+    start_committer(end, {facts_.segments.back(), tail->file}, facts_.totals);
+    if (facts_.spare) {
+      auto file = files_.open(facts_.spare->path(), platform::OpenMode::kReadWrite);
+      if (file) { core_->committer_->put_spare({facts_.spare, std::move(*file)}); }
+    }
+    return {};
+  }
+
+  Status check_clock() {
+    if (facts_.frames == 0) { return {}; }
+    const auto behind = RecordedTime(std::chrono::nanoseconds(facts_.recorded_ns)) - started_;
+    if (behind >= kClockReported) { core_->report_.clock_behind = behind; }
+    if (behind < kClockRefused || options_.accept_clock) { return {}; }
+    const auto days = std::chrono::duration_cast<std::chrono::days>(behind).count();
+    return std::unexpected(
+        Error(ErrorCode::kClock, "the machine's clock stands " + std::to_string(days) +
+                                     " days or more before the last recorded time: set the clock, or accept that new "
+                                     "events are recorded right after the old ones (OpenOptions::accept_clock)")
+            .with_path(folder_));
+  }
+
+  void start_committer(const LogEnd& end, PreparedSegment active, const SegmentTotals& totals) {
+    LogEnd whole = end;
+    whole.segment = active.segment;
+    core_->superblock_ = core_->superblocks_->current();
+    core_->writer_ = std::make_unique<LogWriter>(std::move(active), totals);
+    core_->committer_ = std::make_unique<Committer>(
+        environment_,
+        CommitterOptions{options_.sync_interval, options_.segment_bytes_first, options_.segment_bytes_largest}, whole,
+        *core_->writer_, *core_->maker_, *core_->superblocks_, core_->segments_, core_->catalog_);
+  }
+
+  // --- both ---
+
+  Status scan() {
+    auto facts = scan_log(files_, folder_, loaded_.newest, CatalogBuilder(core_->catalog_));
+    if (!facts) { return std::unexpected(std::move(facts.error())); }
+    facts_ = std::move(*facts);
+    verdict_ = judge(facts_.tail);
+    return {};
+  }
+
+  void fill_report(std::uint32_t epoch) {
+    RecoveryReport& report = core_->report_;
+    report.epoch = epoch;
+    report.frames_kept = facts_.frames;
+    report.events_kept = facts_.end.position.value();
+    report.frames_in_doubt = facts_.frames_in_doubt;
+    report.bytes_cut = facts_.bad_bytes;
+    report.superblock_lost = loaded_.lost;
+    report.at = started_;
+    report.took = environment_.clock.steady() - started_steady_;
+  }
+
+  static RecoveryRecord record_of(const RecoveryReport& report) {
+    RecoveryRecord record{};
+    record.kind = static_cast<std::uint32_t>(report.kind);
+    record.epoch = report.epoch;
+    record.frames_kept = report.frames_kept;
+    record.events_kept = report.events_kept;
+    record.frames_in_doubt = report.frames_in_doubt;
+    record.bytes_in_doubt = report.bytes_in_doubt;
+    record.bytes_cut = report.bytes_cut;
+    record.at_ns = report.at.time_since_epoch().count();
+    record.took_ns = report.took.count();
+    record.superblock_lost = report.superblock_lost ? 1 : 0;
+    return record;
+  }
+
+  const std::filesystem::path folder_;
+  const OpenOptions options_;
+  const Environment environment_;
+  platform::FileSystem& files_;
+  const RecordedTime started_;
+  const platform::SteadyTime started_steady_;
+  LoadedSuperblocks loaded_{};
+  ScanFacts facts_;
+  Verdict verdict_ = Verdict::kCleanEnd;
+  std::shared_ptr<StoreCore> core_;
+};
+
+Result<std::shared_ptr<StoreCore>> open_store(const std::filesystem::path& folder, const OpenOptions& options,
+                                              Environment environment) {
+  try {
+    return Opener(folder, options, environment).run();
+  } catch (const std::bad_alloc&) {
+    return std::unexpected(
+        Error(ErrorCode::kOutOfMemory, "memory ran out while the store was opened").with_path(folder));
+  } catch (const std::system_error& error) {
+    return std::unexpected(Error(ErrorCode::kOutOfMemory, std::string("a thread could not be started: ") + error.what())
+                               .with_path(folder)
+                               .with_system_error(error.code().value()));
+  }
+}
+
+}  // namespace tidemark::engine

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/store/store_core.h"
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+#include <utility>
+
+#include "engine/commit/batch_access.h"
+#include "engine/read/cursor_impl.h"
+#include "engine/read/event_access.h"
+#include "engine/store/ticket_state.h"
+
+namespace tidemark::engine {
+
+namespace {
+
+// Short enough to need no memory itself. Nothing was appended.
+Error out_of_memory() { return {ErrorCode::kOutOfMemory, "out of memory"}; }
+
+RecoveryReport report_of(const RecoveryRecord& record) {
+  RecoveryReport report;
+  report.kind = static_cast<RecoveryKind>(record.kind);
+  report.epoch = record.epoch;
+  report.frames_kept = record.frames_kept;
+  report.events_kept = record.events_kept;
+  report.frames_in_doubt = record.frames_in_doubt;
+  report.bytes_in_doubt = record.bytes_in_doubt;
+  report.bytes_cut = record.bytes_cut;
+  report.superblock_lost = record.superblock_lost != 0;
+  report.at = RecordedTime(std::chrono::nanoseconds(record.at_ns));
+  report.took = std::chrono::nanoseconds(record.took_ns);
+  return report;
+}
+
+}  // namespace
+
+StoreCore::StoreCore(std::filesystem::path folder, const OpenOptions& options, Environment environment)
+    : folder_(std::move(folder)), options_(options), environment_(environment) {}
+
+StoreCore::~StoreCore() { (void)close(); }
+
+Status StoreCore::check_writable() const {
+  if (is_closed()) { return std::unexpected(Error(ErrorCode::kClosed, "the store was closed")); }
+  if (!committer_) {
+    return std::unexpected(Error(ErrorCode::kReadOnly, "the store was opened read-only: open it for writing to append")
+                               .with_path(folder_));
+  }
+  return {};
+}
+
+Result<Outcome> StoreCore::begin_append(const Batch& batch, const AppendOptions& options, Committer::Room room,
+                                        bool attend) {
+  if (auto writable = check_writable(); !writable) { return std::unexpected(std::move(writable.error())); }
+  auto encoded = EncodedBatch::encode(batch);
+  if (!encoded) { return std::unexpected(std::move(encoded.error())); }
+  const bool again = BatchAccess::mark_attempted(batch);
+  const Level level = level_of(options.durability.value_or(options_.durability));
+  return committer_->sequence(std::make_shared<EncodedBatch>(std::move(*encoded)), again, level, room, attend,
+                              options.stop);
+}
+
+Result<Receipt> StoreCore::append(const Batch& batch, const AppendOptions& options) {
+  Result<Outcome> outcome = std::unexpected(Error(ErrorCode::kOutOfMemory, {}));
+  try {
+    outcome = begin_append(batch, options, Committer::Room::kWait, true);
+    if (!outcome) { return std::unexpected(std::move(outcome.error())); }
+  } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
+  // From here on the batch may have its place in the log: no error may say that it has not.
+  try {
+    auto answer = committer_->wait_for(*outcome, true, options.stop);
+    if (!answer && answer.error().code() == ErrorCode::kStopped && outcome->group) {
+      return std::unexpected(Error(ErrorCode::kOutcomeUnknown,
+                                   "stopped while waiting for the disk: the append has its place in the log and will "
+                                   "most likely be there; append the same batch again to be sure"));
+    }
+    return answer;
+  } catch (const std::bad_alloc&) {
+    return std::unexpected(
+        Error(outcome->group ? ErrorCode::kOutcomeUnknown : ErrorCode::kOutOfMemory, "out of memory"));
+  }
+}
+
+Result<Ticket> StoreCore::submit(const Batch& batch, const AppendOptions& options, Committer::Room room) {
+  try {
+    auto outcome = begin_append(batch, options, room, false);
+    if (!outcome) { return std::unexpected(std::move(outcome.error())); }
+    return Ticket(
+        std::make_shared<detail::TicketState>(shared_from_this(), *committer_, completions_, std::move(*outcome)));
+  } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
+}
+
+Status StoreCore::wait_durable(Position position, const std::stop_token& stop) {
+  if (auto writable = check_writable(); !writable) {
+    if (writable.error().code() == ErrorCode::kReadOnly && position < end_.position) { return {}; }
+    return writable;
+  }
+  try {
+    return committer_->reach(position.next(), Level::kDurable, stop);
+  } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
+}
+
+Position StoreCore::visible_end(const ReadOptions& options) const {
+  if (!committer_) { return end_.position; }
+  const Visibility usual = options_.durability == Durability::kBuffered ? Visibility::kWritten : Visibility::kDurable;
+  const Position durable = committer_->durable();
+  if (committer_->failed()) { return durable; }
+  const Position written = committer_->written();
+  if (options.visibility.value_or(usual) == Visibility::kWritten) { return written; }
+  // Reading one's own buffered writes shows what is written: a batch is seen whole or not at all.
+  return options.at_least && *options.at_least >= durable ? written : durable;
+}
+
+Cursor StoreCore::read(const Query& query, const ReadOptions& options) const {
+  return Cursor(std::make_unique<detail::CursorImpl>(shared_from_this(), query, options));
+}
+
+Result<std::optional<OwnedEvent>> StoreCore::find(const EventId& id) const {
+  if (is_closed()) { return std::unexpected(Error(ErrorCode::kClosed, "the store was closed")); }
+  try {
+    const auto position = catalog_.find(id, visible_end({}));
+    if (!position) {
+      if (damage_) { return std::unexpected(*damage_); }
+      return std::optional<OwnedEvent>();
+    }
+    FrameReader reader(Access::kMapped);
+    auto found = reader.read(segments_.snapshot(), catalog_.place(*position), *position);
+    if (!found) { return std::unexpected(std::move(found.error())); }
+    Event event;
+    std::vector<std::string_view> tags;
+    EventAccess::fill(event, *position, *found, tags);
+    return OwnedEvent(event);
+  } catch (const std::bad_alloc&) {
+    return std::unexpected(Error(ErrorCode::kOutOfMemory, "memory ran out while an event was read"));
+  }
+}
+
+Result<std::optional<StreamInfo>> StoreCore::stream(std::string_view name) const {
+  if (is_closed()) { return std::unexpected(Error(ErrorCode::kClosed, "the store was closed")); }
+  if (damage_) { return std::unexpected(*damage_); }
+  const Position end = visible_end({});
+  const index::Key key = index::make_key(index::KeyKind::kStream, name);
+  const std::uint64_t count = catalog_.keys().count(key, end);
+  if (count == 0) { return std::optional<StreamInfo>(); }
+  Position last;
+  (void)catalog_.keys().positions(key, count - 1, {&last, 1}, end);
+  return StreamInfo{std::string(name), Version(count - 1), last};
+}
+
+Result<std::vector<StreamInfo>> StoreCore::streams(const StreamListOptions& options) const {
+  if (is_closed()) { return std::unexpected(Error(ErrorCode::kClosed, "the store was closed")); }
+  if (damage_) { return std::unexpected(*damage_); }
+  try {
+    std::vector<StreamInfo> streams;
+    for (auto& entry : catalog_.keys().list(index::KeyKind::kStream, options.after, options.limit, visible_end({}))) {
+      streams.push_back({std::move(entry.name), Version(entry.count - 1), entry.last});
+    }
+    return streams;
+  } catch (const std::bad_alloc&) {
+    return std::unexpected(
+        Error(ErrorCode::kOutOfMemory, "memory ran out while streams were listed: list fewer at a time"));
+  }
+}
+
+StoreInfo StoreCore::info() const {
+  StoreInfo info;
+  const Superblock superblock = superblocks_ ? superblocks_->current() : superblock_;
+  info.store_id = superblock.store_id;
+  info.log_id = superblock.log_id;
+  info.format_major = superblock.start.format_major;
+  info.format_minor = superblock.start.format_minor;
+  info.epoch = superblock.epoch;
+  info.read_only = committer_ == nullptr;
+  info.last_recovery = committer_ ? report_ : report_of(superblock.recovery);
+  if (committer_) {
+    const Committer::Marks marks = committer_->marks();
+    info.durable = marks.durable.position;
+    info.written = marks.written.position;
+    info.sequenced = marks.sequenced.position;
+    info.durable_offset = marks.durable.offset;
+  } else {
+    info.durable = info.written = info.sequenced = end_.position;
+    info.durable_offset = end_.offset;
+  }
+  const Position end = visible_end({});
+  info.events = end.value();
+  info.streams = catalog_.keys().key_count(index::KeyKind::kStream, end);
+  if (auto entries = environment_.files.list(folder_)) {
+    for (const auto& entry : *entries) {
+      info.bytes += entry.size;
+      if (parse_segment_file_name(entry.name)) { ++info.segments; }
+    }
+  }
+  return info;
+}
+
+Status StoreCore::close() {
+  const std::scoped_lock lock(close_mutex_);
+  if (close_done_) { return close_result_; }
+  close_done_ = true;
+  if (committer_) {
+    close_result_ = committer_->close();
+    completions_.drain();
+    if (close_result_) {
+      // Twice: then either superblock alone tells that the store was closed, and how far its log goes.
+      const Offset end = committer_->marks().durable.offset;
+      for (int copy = 0; copy < 2 && close_result_; ++copy) {
+        close_result_ = superblocks_->write([&](Superblock& superblock) {
+          superblock.state = StoreState::kClosed;
+          superblock.durable_end = end.value();
+        });
+      }
+    }
+  }
+  closed_.store(true, std::memory_order_release);
+  lock_.reset();
+  return close_result_;
+}
+
+}  // namespace tidemark::engine

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "engine/commit/committer.h"
+#include "engine/commit/completions.h"
+#include "engine/log/catalog.h"
+#include "engine/log/environment.h"
+#include "engine/log/log_writer.h"
+#include "engine/log/segment.h"
+#include "engine/log/segment_maker.h"
+#include "engine/log/superblock_store.h"
+#include "engine/read/read_source.h"
+#include "platform/file_system.h"
+#include "tidemark/store.hpp"
+
+namespace tidemark::engine {
+
+// Opens a store on any environment; Store::open is this on the real one.
+[[nodiscard]] Result<std::shared_ptr<StoreCore>> open_store(const std::filesystem::path& folder,
+                                                            const OpenOptions& options, Environment environment);
+
+// An open store: what its parts are made of and in which order they end. Kept alive by the Store, its cursors and its
+// tickets.
+class StoreCore final : public ReadSource, public std::enable_shared_from_this<StoreCore> {
+ public:
+  ~StoreCore() override;
+
+  [[nodiscard]] Result<Receipt> append(const Batch& batch, const AppendOptions& options);
+  [[nodiscard]] Result<Ticket> submit(const Batch& batch, const AppendOptions& options, Committer::Room room);
+  [[nodiscard]] Status wait_durable(Position position, const std::stop_token& stop);
+  [[nodiscard]] Cursor read(const Query& query, const ReadOptions& options) const;
+  [[nodiscard]] Result<std::optional<OwnedEvent>> find(const EventId& id) const;
+  [[nodiscard]] Result<std::optional<StreamInfo>> stream(std::string_view name) const;
+  [[nodiscard]] Result<std::vector<StreamInfo>> streams(const StreamListOptions& options) const;
+  [[nodiscard]] StoreInfo info() const;
+  [[nodiscard]] const RecoveryReport& recovery() const { return report_; }
+  [[nodiscard]] Status close();
+
+  // ReadSource
+  Position visible_end(const ReadOptions& options) const override;
+  std::shared_ptr<const SegmentList> segment_list() const override { return segments_.snapshot(); }
+  const Catalog& catalog() const override { return catalog_; }
+  const std::optional<Error>& damage() const override { return damage_; }
+  bool is_closed() const override { return closed_.load(std::memory_order_acquire); }
+
+ private:
+  friend class Opener;
+  StoreCore(std::filesystem::path folder, const OpenOptions& options, Environment environment);
+
+  [[nodiscard]] Result<Outcome> begin_append(const Batch& batch, const AppendOptions& options, Committer::Room room,
+                                             bool attend);
+  [[nodiscard]] Status check_writable() const;
+
+  // Constant once open.
+  const std::filesystem::path folder_;
+  const OpenOptions options_;
+  const Environment environment_;
+  std::unique_ptr<platform::FileLock> lock_;
+  Superblock superblock_{};  // as it was at opening
+  RecoveryReport report_;
+  std::optional<Error> damage_;  // of a read-only opening
+  LogPoint end_;                 // likewise: what it shows
+
+  // Each with its own threads' rules; see there.
+  Catalog catalog_;
+  Segments segments_;
+  std::unique_ptr<SegmentMaker> maker_;
+  std::unique_ptr<SuperblockStore> superblocks_;
+  std::unique_ptr<LogWriter> writer_;
+  std::unique_ptr<Committer> committer_;  // none in a read-only opening
+  Completions completions_;
+
+  std::mutex close_mutex_;
+  bool close_done_ = false;  // guarded by close_mutex_
+  Status close_result_;      // likewise
+  std::atomic<bool> closed_ = false;
+};
+
+}  // namespace tidemark::engine

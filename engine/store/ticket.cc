@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tidemark/ticket.hpp"
+
+#include <new>
+#include <utility>
+
+#include "engine/store/ticket_state.h"
+
+namespace tidemark {
+
+Ticket::Ticket(std::shared_ptr<detail::TicketState> state) : state_(std::move(state)) {}
+
+Result<Receipt> Ticket::wait(std::stop_token stop) const {
+  try {
+    return state_->wait(stop);
+  } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
+}
+
+std::optional<Result<Receipt>> Ticket::poll() const { return state_->poll(); }
+
+Status Ticket::on_complete(std::function<void(const Result<Receipt>&)> done) const {
+  if (!done) { return std::unexpected(Error(ErrorCode::kInvalidArgument, "the callback is empty")); }
+  if (!state_->claim_callback()) {
+    return std::unexpected(Error(ErrorCode::kInvalidArgument, "the ticket has a callback already"));
+  }
+  try {
+    if (state_->when_complete([state = state_, done = std::move(done)] { done(Ticket(state).wait()); })) { return {}; }
+    return std::unexpected(Error(ErrorCode::kClosed, "the store was closed: the answer is there, wait() gives it"));
+  } catch (const std::exception&) {
+    return std::unexpected(Error(ErrorCode::kOutOfMemory, "the callback could not be registered; wait for the ticket"));
+  }
+}
+
+}  // namespace tidemark

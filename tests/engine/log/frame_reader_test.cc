@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// Goal: events are given out only from frames that were checked; in a large frame the names and the event alone are.
+// Method: a segment made by hand with a small and a large frame, read mapped and copied, each byte of them changed.
+#include "engine/log/frame_reader.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <gtest/gtest.h>
+
+#include "tests/engine/format/sample_frame.h"
+
+namespace tidemark::engine {
+namespace {
+
+using namespace test;
+using Kind = platform::SeamCall::Kind;
+
+constexpr std::uint64_t kBase = 10'000;
+constexpr std::uint64_t kSize = 262'144;
+
+class FrameReaderTest : public testing::TestWithParam<Access> {
+ protected:
+  platform::SimFileSystem files;
+  std::vector<std::byte> bytes = std::vector<std::byte>(kSize);
+  EncodedBatch small = must(EncodedBatch::encode(rich_batch(3)));
+  EncodedBatch large = must(EncodedBatch::encode(many_events()));
+  std::uint64_t small_at = 512;
+  std::uint64_t large_at = 0;
+
+  FrameReaderTest() {
+    large_at = small.end_at(small_at);
+    put(small, small_at);
+    put(large, large_at);
+    store();
+  }
+  static Batch many_events() {
+    Batch batch;
+    const std::string data(1000, 'd');
+    for (int i = 0; i < 100; ++i) { batch.to("large").add({.type = "T", .data = as_bytes(data)}); }
+    return batch;
+  }
+  void put(EncodedBatch& batch, std::uint64_t at) {
+    std::ranges::copy(assigned(batch, place_at(at), 4), bytes.begin() + static_cast<std::ptrdiff_t>(at));
+  }
+  void store() { files.set_contents("/s", bytes); }
+  std::shared_ptr<const SegmentList> segments() {
+    SegmentHeader header{};
+    header.log_id = some_log_id();
+    header.number = 7;
+    header.base = kBase;
+    header.size = kSize;
+    return std::make_shared<SegmentList>(1, std::make_shared<Segment>(files, "/s", header));
+  }
+  [[nodiscard]] EventPlace place_of(const EncodedBatch& batch, std::uint64_t at, std::size_t event) const {
+    return {Offset(kBase + at), batch.events()[event].body_offset};
+  }
+  // Reads one event with a fresh reader.
+  Result<std::string> read_one(const EventPlace& place) {
+    FrameReader reader(GetParam());
+    auto found = reader.read(segments(), place, Position(77));
+    if (!found) { return std::unexpected(std::move(found.error())); }
+    return std::string(as_text(found->record->data));
+  }
+};
+
+TEST_P(FrameReaderTest, ReadsInAnyOrder) {
+  FrameReader reader(GetParam());
+  const auto list = segments();
+  for (const std::size_t n : {2U, 0U, 1U}) {
+    const auto found = must(reader.read(list, place_of(small, small_at, n), Position(n)));
+    EXPECT_EQ(found.version, Version(4));
+    EXPECT_EQ(found.frame->event_count, 3U);
+    EXPECT_EQ(found.body->stream_name(found.record->stream), "stream-" + std::to_string(n));
+    const auto other = must(reader.read(list, place_of(large, large_at, 50 + n), Position(1)));
+    EXPECT_EQ(other.version, Version(54 + n));
+    EXPECT_EQ(other.record->data.size(), 1000U);
+  }
+}
+
+TEST_P(FrameReaderTest, AChangedByteOfASmallFrameIsDamage) {
+  const std::uint64_t end = small.end_at(small_at);
+  for (std::uint64_t at = small_at; at < end; ++at) {
+    bytes[at] ^= std::byte{1};
+    store();
+    const auto read = read_one(place_of(small, small_at, 1));
+    ASSERT_TRUE(fails_with(read, ErrorCode::kDamaged)) << at;
+    EXPECT_EQ(read.error().segment(), SegmentNumber(7));
+    EXPECT_EQ(read.error().offset(), Offset(small_at));
+    EXPECT_EQ(read.error().path(), "/s");
+    EXPECT_NE(read.error().message().find("77"), std::string::npos);
+    bytes[at] ^= std::byte{1};
+  }
+  store();
+  EXPECT_TRUE(ok(read_one(place_of(small, small_at, 1))));
+}
+
+TEST_P(FrameReaderTest, InALargeFrameTheEventAloneIsChecked) {
+  const std::uint64_t body = large_at + kFrameHeaderBytes + kTableEntryBytes;
+  const std::uint64_t tenth = body + large.events()[10].body_offset;
+  bytes[tenth + 500] ^= std::byte{1};
+  store();
+  EXPECT_TRUE(fails_with(read_one(place_of(large, large_at, 10)), ErrorCode::kDamaged));
+  EXPECT_TRUE(ok(read_one(place_of(large, large_at, 9))));
+  EXPECT_TRUE(ok(read_one(place_of(large, large_at, 11))));
+  // One reader after the other event.
+  FrameReader reader(GetParam());
+  const auto list = segments();
+  EXPECT_TRUE(ok(reader.read(list, place_of(large, large_at, 9), Position(0))));
+  EXPECT_TRUE(fails_with(reader.read(list, place_of(large, large_at, 10), Position(0)), ErrorCode::kDamaged));
+  EXPECT_TRUE(ok(reader.read(list, place_of(large, large_at, 11), Position(0))));
+}
+
+// The header, the table and the names belong to every event.
+TEST_P(FrameReaderTest, WhatAllEventsOfALargeFrameShareIsChecked) {
+  const std::uint64_t body = large_at + kFrameHeaderBytes + kTableEntryBytes;
+  for (std::uint64_t at = large_at; at < body + large.events()[0].body_offset; ++at) {
+    bytes[at] ^= std::byte{1};
+    store();
+    ASSERT_TRUE(fails_with(read_one(place_of(large, large_at, 50)), ErrorCode::kDamaged)) << at - large_at;
+    bytes[at] ^= std::byte{1};
+  }
+}
+
+TEST_P(FrameReaderTest, PlacesThatLeadNowhere) {
+  EXPECT_FALSE(read_one({Offset(0), 0}));
+  EXPECT_FALSE(read_one({Offset(kBase + kSize), 0}));
+  EXPECT_TRUE(fails_with(read_one({Offset(kBase + kSize - 8), 0}), ErrorCode::kDamaged));
+  EXPECT_TRUE(fails_with(read_one({Offset(kBase + small_at + 8), 0}), ErrorCode::kDamaged));
+  EXPECT_TRUE(fails_with(read_one({Offset(kBase + small_at), 0}), ErrorCode::kDamaged));
+  EXPECT_TRUE(fails_with(read_one({Offset(kBase + small_at), 0xFFFFFFFF}), ErrorCode::kDamaged));
+}
+
+TEST_P(FrameReaderTest, AFileThatIsShort) {
+  files.set_contents("/s", std::span(bytes).first(large_at + 5000));
+  EXPECT_TRUE(fails_with(read_one(place_of(large, large_at, 50)), ErrorCode::kDamaged));
+}
+
+TEST_P(FrameReaderTest, AFailingMediumIsAnErrorOfItsOwn) {
+  const auto kind = GetParam() == Access::kMapped ? Kind::kPopulate : Kind::kPread;
+  files.set_fault_rule([&](const platform::SeamCall& call) -> std::optional<platform::SeamFault> {
+    if (call.kind == kind) { return platform::SeamFault{.error = EIO}; }
+    return std::nullopt;
+  });
+  const auto read = read_one(place_of(small, small_at, 0));
+  ASSERT_TRUE(fails_with(read, ErrorCode::kIo));
+  EXPECT_EQ(read.error().segment(), SegmentNumber(7));
+}
+
+// Copies are the reader's own: what becomes of the file afterwards does not show.
+TEST(FrameReaderCopied, KeepsItsCopy) {
+  platform::SimFileSystem files;
+  auto batch = must(EncodedBatch::encode(rich_batch(1)));
+  std::vector<std::byte> bytes(8192);
+  std::ranges::copy(assigned(batch, place_at(512)), bytes.begin() + 512);
+  files.set_contents("/s", bytes);
+  SegmentHeader header{};
+  header.log_id = some_log_id();
+  header.number = 7;
+  header.size = 8192;
+  const auto list = std::make_shared<SegmentList>(1, std::make_shared<Segment>(files, "/s", header));
+  FrameReader reader(Access::kCopied);
+  const auto found = must(reader.read(list, {Offset(512), batch.events()[0].body_offset}, Position(0)));
+  files.set_contents("/s", std::vector<std::byte>(8192));
+  EXPECT_EQ(found.body->stream_name(found.record->stream), "stream-0");
+  EXPECT_EQ(as_text(found.record->metadata), "meta");
+}
+
+INSTANTIATE_TEST_SUITE_P(Access, FrameReaderTest, testing::Values(Access::kMapped, Access::kCopied),
+                         [](const auto& one) { return one.param == Access::kMapped ? "Mapped" : "Copied"; });
+
+}  // namespace
+}  // namespace tidemark::engine
