@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/crash/crash_cycle.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <filesystem>
+#include <fmt/format.h>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "engine/log/superblock_store.h"
+#include "engine/recovery/scan.h"
+#include "engine/store/store_core.h"
+#include "platform/sim/sim_file_system.h"
+#include "tests/crash/model.h"
+
+namespace tidemark::crash {
+
+namespace {
+
+using Wrong = std::optional<std::string>;  // what went wrong
+
+const std::filesystem::path kFolder = "/store";
+
+class Cycle {
+ public:
+  Cycle(std::uint64_t seed, Histogram& histogram) : random_(seed), machine_(seed), histogram_(histogram) {
+    files_.set_fault_rule([this](const platform::SeamCall& call) { return watch(call); });
+    options_.segment_bytes_first = std::uint64_t{4096} << pick(2);
+    options_.segment_bytes_largest = options_.segment_bytes_first << pick(3);
+  }
+  ~Cycle() { files_.set_fault_rule({}); }
+  Cycle(const Cycle&) = delete;
+  Cycle& operator=(const Cycle&) = delete;
+
+  Wrong run() {
+    const std::uint64_t rounds = 2 + pick(4);
+    for (std::uint64_t round = 0; round < rounds; ++round) {
+      if (auto wrong = open()) { return wrong; }
+      if (auto wrong = work()) { return wrong; }
+      if (auto wrong = stop()) { return wrong; }
+    }
+    if (auto wrong = open()) { return wrong; }
+    return close_and_check();
+  }
+
+ private:
+  std::uint64_t pick(std::uint64_t below) { return random_() % below; }
+  bool chance(double p) { return std::uniform_real_distribution<>(0, 1)(random_) < p; }
+  engine::Environment environment() { return {files_, clock_, machine_, false}; }
+
+  // --- the crash ---
+
+  void arm(std::uint64_t calls) { left_ = calls; }
+  void disarm() { left_.reset(); }
+  [[nodiscard]] bool crashed() const { return files_.is_off() || dead_; }
+
+  std::optional<platform::SeamFault> watch(const platform::SeamCall& call) {
+    using Kind = platform::SeamCall::Kind;
+    if (dead_) { return platform::SeamFault{.error = EIO}; }
+    const bool superblock = call.path.find("super-") != std::string_view::npos;
+    const bool segment = call.path.ends_with(".log");
+    // A roll begins with a footer, one sector at the end of a file, and ends with the first frames of the next segment.
+    if (call.kind == Kind::kPwritev && segment) {
+      in_roll_ = call.length == engine::kSegmentFooterBytes && call.offset > engine::kSegmentHeaderBytes && !opening_;
+    }
+    if (!left_ || --*left_ > 0 || files_.is_off()) { return std::nullopt; }
+    left_.reset();
+    if (in_roll_) { histogram_.count(Met::kCrashInRoll); }
+    if (opening_ && made_) { histogram_.count(Met::kCrashInRecovery); }
+    if (superblock && (call.kind == Kind::kPwritev || call.kind == Kind::kDatasync)) {
+      histogram_.count(Met::kCrashInSuperblockWrite);
+    }
+    if (chance(0.35)) {
+      // Killed here: nothing more is done, and what was done stays as it is, synced or not.
+      dead_ = true;
+      histogram_.count(Met::kProcessKilled);
+      return platform::SeamFault{.error = EIO};
+    }
+    files_.power_off();
+    return std::nullopt;
+  }
+
+  // What comes after a crash: the machine starts again, or, after a kill, only the process.
+  void come_back() {
+    if (dead_) {
+      dead_ = false;
+      files_.kill_process();
+      in_roll_ = false;
+      if (!chance(0.3)) { return; }
+      files_.power_off();
+    }
+    power_cycle();
+  }
+
+  void power_cycle() {
+    const bool tear = chance(0.15);
+    constexpr double kKeep[] = {0.0, 0.5, 1.0};
+    files_.power_on(random_(), chance(0.75) ? kKeep[pick(3)] : std::uniform_real_distribution<>(0, 1)(random_), tear);
+    machine_.reboot();
+    in_roll_ = false;
+    if (tear) {
+      histogram_.count(Met::kTornWithinSector);
+      torn_ = true;
+    }
+    histogram_.count(Met::kPowerLost);
+  }
+
+  // --- opening, with crashes on the way ---
+
+  Result<Store> try_open(OpenOptions options) {
+    opening_ = true;
+    auto core = engine::open_store(kFolder, options, environment());
+    opening_ = false;
+    if (!core) { return std::unexpected(core.error()); }
+    return Store(std::move(*core));
+  }
+
+  Wrong open() {
+    Wrong wrong;
+    std::uint64_t shown = 0;
+    if (made_ && chance(0.3)) {
+      wrong = peek(shown);
+      if (wrong) { return wrong; }
+    }
+    bool accept = false;
+    for (;;) {
+      if (chance(0.35)) { arm(1 + pick(made_ ? 30 : 40)); }
+      OpenOptions options = options_;
+      options.accept_suspect_tail = accept;
+      auto opened = try_open(options);
+      disarm();
+      if (crashed()) {
+        opened = std::unexpected(Error(ErrorCode::kIo, "crashed"));
+        come_back();
+        shown = 0;  // a power loss may take what no recovery had made durable
+        continue;
+      }
+      if (!opened) {
+        // A block cut within a sector is more than a disk does that writes sectors whole: it may look suspect.
+        if (opened.error().code() == ErrorCode::kSuspectTail && torn_ && !accept) {
+          accept = true;
+          continue;
+        }
+        return "opening failed: " + to_string(opened.error());
+      }
+      store_.emplace(std::move(*opened));
+      break;
+    }
+    made_ = true;
+    torn_ = false;
+    return check_recovered(shown);
+  }
+
+  Wrong check_recovered(std::uint64_t shown) {
+    const RecoveryReport& report = store_->recovery();
+    if (report.kind == RecoveryKind::kCleanEnd) { histogram_.count(Met::kVerdictB); }
+    if (report.kind == RecoveryKind::kTornTail) { histogram_.count(Met::kVerdictC); }
+    if (report.kind == RecoveryKind::kSuspectAccepted) { histogram_.count(Met::kVerdictD); }
+    if (report.frames_in_doubt > 0) { histogram_.count(Met::kTailInDoubt); }
+    const StoreInfo info = store_->info();
+    if (info.events < shown) {
+      return fmt::format("a read-only opening showed {} events, recovery kept {}", shown, info.events);
+    }
+    if (auto wrong = model_.cut_to(info.events)) { return wrong; }
+    model_.settle();  // recovery has made durable whatever it kept
+    return compare(*store_, model_, info.events, random_());
+  }
+
+  // What a reader sees before anybody recovers.
+  Wrong peek(std::uint64_t& shown) {
+    auto opened = try_open({.read_only = true});
+    if (!opened) { return "opening read-only failed: " + to_string(opened.error()); }
+    histogram_.count(Met::kReadOnlyBeforeRecovery);
+    shown = opened->info().events;
+    return compare(*opened, model_, shown, random_());
+  }
+
+  // --- work ---
+
+  ModelBatch new_batch(std::uint64_t events_max, std::uint64_t data_max) {
+    ModelBatch batch;
+    std::map<std::string, std::uint64_t> counts;
+    const std::uint64_t events = 1 + pick(events_max);
+    for (std::uint64_t i = 0; i < events; ++i) {
+      ModelEvent event;
+      event.stream = fmt::format("stream-{}", pick(8));
+      auto [count, fresh] = counts.try_emplace(event.stream, 0);
+      if (fresh) { count->second = model_.stream_count(event.stream); }
+      event.version = count->second++;
+      std::array<std::byte, 16> id{};
+      for (std::byte& byte : id) { byte = static_cast<std::byte>(random_()); }
+      event.id = EventId(id);
+      event.type = fmt::format("Type{}", pick(4));
+      // Long runs of zeros look like sectors that were not written.
+      event.data = chance(0.3) ? std::string(pick(data_max * 4 + 1), '\0') : std::string(pick(data_max + 1), 'x');
+      for (char& c : event.data) { c = c == 'x' ? static_cast<char>(random_()) : c; }
+      if (chance(0.2)) { event.tags = {"tag:1", fmt::format("tag:{}", pick(5) + 2)}; }
+      if (chance(0.3)) {
+        event.valid = ValidTime(std::chrono::microseconds(static_cast<std::int64_t>(random_() >> 8U)));
+      }
+      batch.events.push_back(std::move(event));
+    }
+    return batch;
+  }
+
+  static Batch to_batch(const ModelBatch& from) {
+    Batch batch;
+    for (const auto& event : from.events) {
+      NewEvent added{.type = event.type, .data = as_bytes(event.data), .valid = event.valid, .id = event.id};
+      added.tags.assign(event.tags.begin(), event.tags.end());
+      batch.to(event.stream).add(added);
+    }
+    return batch;
+  }
+
+  // With what is true of each stream as the expectation, one kind or another.
+  Batch expecting(const ModelBatch& from) {
+    Batch batch = to_batch(from);
+    for (const auto& event : from.events) {
+      const std::uint64_t count = model_.stream_count(event.stream);
+      const Expect truth = count == 0 ? Expect::no_stream() : chance(0.5) ? Expect::exactly(count - 1) : Expect::any();
+      batch.check(event.stream, truth);
+    }
+    return batch;
+  }
+
+  Wrong check_receipt(const Receipt& receipt, const ModelBatch& batch, std::uint64_t first) const {
+    if (receipt.first.value() != first || receipt.count != batch.events.size()) {
+      return fmt::format("a receipt says positions {} and {} more, not {} and {}", receipt.first.value(), receipt.count,
+                         first, batch.events.size());
+    }
+    for (const auto& stream : receipt.streams) {
+      std::optional<std::uint64_t> first_version;
+      std::uint64_t last_version = 0;
+      for (const auto& event : batch.events) {
+        if (event.stream != stream.stream) { continue; }
+        if (!first_version) { first_version = event.version; }
+        last_version = event.version;
+      }
+      if (!first_version || stream.first.value() != *first_version || stream.last.value() != last_version) {
+        return "a receipt gives wrong versions";
+      }
+    }
+    return std::nullopt;
+  }
+
+  Wrong append(ModelBatch batch) {
+    const Durability durability = chance(0.7) ? Durability::kDurable : Durability::kBuffered;
+    const std::uint64_t first = model_.event_count();
+    auto receipt = store_->append(expecting(batch), {.durability = durability});
+    if (receipt) {
+      auto wrong = check_receipt(*receipt, batch, first);
+      model_.add(std::move(batch));
+      acknowledge(model_.batch_count(), durability);
+      return wrong;
+    }
+    if (!crashed()) { return "an append failed: " + to_string(receipt.error()); }
+    if (receipt.error().code() == ErrorCode::kOutcomeUnknown) { model_.add(std::move(batch)); }
+    return std::nullopt;
+  }
+
+  // The first `count` batches stand as asked.
+  void acknowledge(std::size_t count, Durability durability) {
+    if (durability == Durability::kDurable) {
+      model_.set_durable_up_to(count);
+    } else if (model_.batches()[count - 1].standing == Standing::kUnknown) {
+      model_.batches()[count - 1].standing = Standing::kBuffered;
+    }
+  }
+
+  // Several appenders in one group: submitted one after the other, then waited for.
+  Wrong append_group() {
+    struct Submitted {
+      Ticket ticket;
+      std::size_t batch;
+      std::uint64_t first;
+      Durability durability;
+    };
+    std::vector<Submitted> submitted;
+    const std::uint64_t appenders = 2 + pick(4);
+    for (std::uint64_t i = 0; i < appenders; ++i) {
+      ModelBatch batch = new_batch(3, 200);
+      const Durability durability = chance(0.7) ? Durability::kDurable : Durability::kBuffered;
+      auto ticket = store_->submit(expecting(batch), {.durability = durability});
+      if (!ticket) {
+        if (!crashed()) { return "a submission failed: " + to_string(ticket.error()); }
+        break;
+      }
+      const std::uint64_t first = model_.event_count();
+      model_.add(std::move(batch));
+      submitted.push_back({std::move(*ticket), model_.batch_count() - 1, first, durability});
+    }
+    if (submitted.size() >= 2) { histogram_.count(Met::kGroupOfSeveral); }
+    std::optional<std::size_t> first_not_there;
+    for (const auto& one : submitted) {
+      const auto receipt = one.ticket.wait();
+      if (receipt) {
+        if (auto wrong = check_receipt(*receipt, model_.batches()[one.batch], one.first)) { return wrong; }
+        acknowledge(one.batch + 1, one.durability);
+      } else if (!crashed()) {
+        return "a ticket failed: " + to_string(receipt.error());
+      } else if (receipt.error().code() != ErrorCode::kOutcomeUnknown && !first_not_there) {
+        first_not_there = one.batch;
+      }
+    }
+    if (first_not_there) { model_.batches().resize(*first_not_there); }
+    return std::nullopt;
+  }
+
+  Wrong conflict() {
+    if (model_.batch_count() == 0) { return std::nullopt; }
+    const std::string stream = model_.batches()[pick(model_.batch_count())].events[0].stream;
+    const std::uint64_t count = model_.stream_count(stream);
+    const auto receipt = store_->append(stream, Expect::exactly(count + pick(3)), {{.type = "Never"}});
+    if (receipt) { return "an append with a wrong expectation succeeded"; }
+    if (crashed()) { return std::nullopt; }
+    const auto& conflicts = receipt.error().conflicts();
+    if (receipt.error().code() != ErrorCode::kVersionConflict || conflicts.size() != 1 ||
+        conflicts[0].actual != Version(count - 1)) {
+      return "a conflict does not say what is: " + to_string(receipt.error());
+    }
+    // A conflict is an answer that rests on all before it.
+    model_.settle();
+    histogram_.count(Met::kConflict);
+    return std::nullopt;
+  }
+
+  Wrong repeat() {
+    if (model_.batch_count() == 0) { return std::nullopt; }
+    const std::size_t n = pick(model_.batch_count());
+    const ModelBatch& batch = model_.batches()[n];
+    std::uint64_t first = 0;
+    for (std::size_t i = 0; i < n; ++i) { first += model_.batches()[i].events.size(); }
+    const auto receipt = store_->append(to_batch(batch));
+    if (crashed()) { return std::nullopt; }
+    if (!receipt) { return "an append could not be repeated: " + to_string(receipt.error()); }
+    if (!receipt->already_appended) { return "a repeated append was written again"; }
+    model_.set_durable_up_to(n + 1);
+    histogram_.count(Met::kIdempotentRepeat);
+    return check_receipt(*receipt, batch, first);
+  }
+
+  Wrong work() {
+    if (chance(0.85)) { arm(1 + pick(60)); }
+    const std::uint64_t steps = 3 + pick(25);
+    for (std::uint64_t step = 0; step < steps && !crashed(); ++step) {
+      Wrong wrong;
+      const std::uint64_t kind = pick(100);
+      if (kind < 50) {
+        wrong = append(new_batch(3, 300));
+      } else if (kind < 70) {
+        wrong = append_group();
+      } else if (kind < 75) {
+        wrong = append(new_batch(30, 2000));
+      } else if (kind < 82) {
+        wrong = conflict();
+      } else if (kind < 90) {
+        wrong = repeat();
+      } else if (kind < 95) {
+        const std::uint64_t durable = store_->info().durable.value();
+        wrong = compare(*store_, model_, durable, random_());
+        if (crashed()) { wrong.reset(); }  // the power went while reading
+      } else if (model_.event_count() > 0) {
+        const auto done = store_->wait_durable(Position(model_.event_count() - 1));
+        if (done) { model_.settle(); }
+        if (!done && !crashed()) { wrong = "waiting failed: " + to_string(done.error()); }
+      }
+      if (wrong) { return wrong; }
+    }
+    disarm();
+    return std::nullopt;
+  }
+
+  // --- the end of a round ---
+
+  Wrong stop() {
+    if (!crashed() && chance(0.3)) { return close_and_check(); }
+    if (!crashed()) {
+      // Killed: what was done so far is all there, in the page cache; the process's own close never happens.
+      files_.kill_process();
+      histogram_.count(Met::kProcessKilled);
+      store_.reset();
+      if (chance(0.2)) {
+        files_.power_off();
+        power_cycle();
+      } else if (chance(0.25)) {
+        return hurt_tail();
+      }
+      return std::nullopt;
+    }
+    store_.reset();
+    come_back();
+    return std::nullopt;
+  }
+
+  Wrong close_and_check() {
+    const bool three = store_->info().segments >= 3;
+    if (three) { histogram_.count(Met::kThreeSegments); }
+    if (auto closed = store_->close(); !closed) { return "closing failed: " + to_string(closed.error()); }
+    model_.settle();
+    store_.reset();
+    if (chance(0.3)) { return hurt_acknowledged(); }
+    auto again = try_open(options_);
+    if (!again) { return "opening after a close failed: " + to_string(again.error()); }
+    if (again->recovery().kind != RecoveryKind::kClosedCleanly || again->recovery().bytes_cut != 0) {
+      return "an opening after a close had something to recover";
+    }
+    if (auto wrong = compare(*again, model_, model_.event_count(), random_())) { return wrong; }
+    if (auto closed = again->close(); !closed) { return "closing again failed: " + to_string(closed.error()); }
+    return std::nullopt;
+  }
+
+  // --- damage ---
+
+  struct Scanned {
+    engine::ScanFacts facts;
+    engine::Superblock superblock;
+  };
+  std::optional<Scanned> scan() {
+    auto loaded = engine::load_superblocks(files_, kFolder);
+    if (!loaded || !*loaded) { return std::nullopt; }
+    auto facts = engine::scan_log(files_, kFolder, (*loaded)->newest, [](const engine::ScannedFrame&) { return true; });
+    if (!facts) { return std::nullopt; }
+    return Scanned{std::move(*facts), (*loaded)->newest};
+  }
+
+  void flip(const std::filesystem::path& path, std::vector<std::byte> bytes, std::uint64_t offset) {
+    bytes[offset] ^= static_cast<std::byte>(1U << pick(8));
+    files_.set_contents(path, bytes);
+  }
+
+  // After a clean close every bit of every segment in use is known: whichever flips, it is reported.
+  Wrong hurt_acknowledged() {
+    const auto scanned = scan();
+    if (!scanned) { return "a closed store cannot be scanned"; }
+    const auto& segments = scanned->facts.segments;
+    const auto& segment = *segments[pick(segments.size())];
+    const bool last = &segment == segments.back().get();
+    const std::uint64_t end = last ? scanned->facts.end.offset - segment.base() : segment.size();
+    const auto whole = files_.contents(segment.path());
+    if (!whole) { return "a segment file is not there"; }
+    const std::uint64_t offset = pick(end);
+    flip(segment.path(), *whole, offset);
+    auto opened = try_open(options_);
+    if (opened) { return fmt::format("a bit flipped at {} of {} was not reported", offset, segment.path().string()); }
+    if (opened.error().code() != ErrorCode::kDamaged) { return "damage was called " + to_string(opened.error()); }
+    histogram_.count(Met::kVerdictA);
+    auto reader = try_open({.read_only = true});
+    if (!reader) { return "a damaged store does not open read-only: " + to_string(reader.error()); }
+    Cursor all = reader->read(Query::all());
+    std::uint64_t shown = 0;
+    while (all.next() != nullptr) { ++shown; }
+    if (all.status()) { return "reading a damaged store ends without an error"; }
+    if (shown > model_.event_count()) { return "a damaged store shows more than was appended"; }
+    files_.set_contents(segment.path(), *whole);
+    return std::nullopt;
+  }
+
+  // The first frame that is not known durable, after a kill: hurt it, and opening must not go on by itself.
+  Wrong hurt_tail() {
+    const auto scanned = scan();
+    if (!scanned) { return "a killed store cannot be scanned"; }
+    const engine::ScanFacts& facts = scanned->facts;
+    const engine::Segment* segment = engine::find_segment(facts.segments, facts.durable.offset);
+    if (segment == nullptr || facts.durable.offset >= facts.end.offset || segment != facts.segments.back().get()) {
+      return std::nullopt;
+    }
+    const auto whole = files_.contents(segment->path());
+    if (!whole) { return "a segment file is not there"; }
+    flip(segment->path(), *whole, facts.durable.offset - segment->base() + pick(engine::kFrameHeaderBytes));
+    auto opened = try_open(options_);
+    if (opened) { return "a hurt tail was not reported"; }
+    const ErrorCode code = opened.error().code();
+    if (code != ErrorCode::kSuspectTail && code != ErrorCode::kDamaged) {
+      return "a hurt tail was called " + to_string(opened.error());
+    }
+    if (code == ErrorCode::kDamaged || chance(0.5)) {
+      histogram_.count(code == ErrorCode::kDamaged ? Met::kVerdictA : Met::kVerdictD);
+      files_.set_contents(segment->path(), *whole);
+      return std::nullopt;
+    }
+    OpenOptions accepting = options_;
+    accepting.accept_suspect_tail = true;
+    auto accepted = try_open(accepting);
+    if (!accepted) { return "an accepted tail was not cut: " + to_string(accepted.error()); }
+    model_.waive_after(facts.durable.position.value());
+    store_.emplace(std::move(*accepted));
+    if (auto wrong = check_recovered(0)) { return wrong; }
+    if (store_->recovery().kind != RecoveryKind::kSuspectAccepted) {
+      return "an accepted tail is not reported as such";
+    }
+    files_.kill_process();
+    store_.reset();
+    return std::nullopt;
+  }
+
+  std::mt19937_64 random_;
+  platform::SimFileSystem files_;
+  platform::SimClock clock_;
+  platform::SimMachine machine_;
+  Histogram& histogram_;
+  OpenOptions options_;
+  Model model_;
+  std::optional<Store> store_;
+  std::optional<std::uint64_t> left_;  // calls until the power goes
+  bool dead_ = false;                  // the process was killed in the middle of a call
+  bool in_roll_ = false;
+  bool opening_ = false;
+  bool made_ = false;
+  bool torn_ = false;
+};
+
+}  // namespace
+
+std::optional<std::string> run_cycle(std::uint64_t seed, Histogram& histogram) { return Cycle(seed, histogram).run(); }
+
+}  // namespace tidemark::crash
