@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdio>
+#include <fmt/format.h>
+#include <memory>
+#include <system_error>
+
+#include "tidemark/tidemark.hpp"
+#include "tools/command/json_text.h"
+#include "tools/command/opening.h"
+#include "tools/command/output.h"
+#include "tools/command/subcommands.h"
+#include "tools/command/times.h"
+
+namespace tidemark::command {
+namespace {
+
+Outcome<Expect> parse_expect(std::string_view text) {
+  if (text == "any") { return Expect::any(); }
+  if (text == "no-stream") { return Expect::no_stream(); }
+  if (text == "exists") { return Expect::stream_exists(); }
+  std::uint64_t version = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), version);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    return bad_input(
+        fmt::format("--expect: must be any, no-stream, exists or the version of the stream's last event, not {}",
+                    json_string(text)));
+  }
+  return Expect::exactly(version);
+}
+
+// One byte over the limit is read and no more: the store then refuses it by its name.
+Outcome<std::string> read_all(std::FILE* file, const std::string& name) {
+  std::string all;
+  std::array<char, 65536> chunk;
+  while (all.size() <= limits::kEventBytesMax) {
+    const std::size_t got = std::fread(chunk.data(), 1, chunk.size(), file);
+    all.append(chunk.data(), got);
+    if (got < chunk.size()) { break; }
+  }
+  if (std::ferror(file) != 0) {
+    return std::unexpected(
+        Failure(ExitCode::kFailed, fmt::format("{}: {}", name, std::generic_category().message(errno))));
+  }
+  return all;
+}
+
+// What --data or --metadata names: the text itself, a file's, or the standard input's.
+Outcome<std::string> payload(const std::optional<std::string>& given, std::string_view option, bool raw) {
+  if (!given) { return std::string(); }
+  Outcome<std::string> text = *given;
+  std::string source(option);
+  if (*given == "-") {
+    source = "standard input";
+    text = read_all(stdin, source);
+  } else if (given->starts_with('@')) {
+    source = given->substr(1);
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(source.c_str(), "rbe"), &std::fclose);
+    if (file == nullptr) { return bad_input(fmt::format("{}: {}", source, std::generic_category().message(errno))); }
+    text = read_all(file.get(), source);
+  }
+  if (!text || raw) { return text; }
+  if (text->size() > limits::kEventBytesMax) {
+    return bad_input(fmt::format("{}: more than {} MiB", source, limits::kEventBytesMax >> 20U));
+  }
+  if (const auto error = find_json_error(*text)) {
+    return bad_input(
+        fmt::format("{}: column {}: {} (--raw takes bytes that are not JSON)", source, error->column, error->reason));
+  }
+  return text;
+}
+
+std::string receipt_json(const AppendCommandOptions& options, const Receipt& receipt) {
+  return fmt::format(R"({{"position":{},"stream":{},"version":{},"recorded":"{}","already_appended":{}}})",
+                     receipt.first.value(), json_string(options.stream), receipt.streams.front().first.value(),
+                     format_time(receipt.recorded), receipt.already_appended);
+}
+
+std::string receipt_text(const Receipt& receipt) {
+  return fmt::format("position {}, version {}{}", receipt.first.value(), receipt.streams.front().first.value(),
+                     receipt.already_appended ? ", appended before" : "");
+}
+
+}  // namespace
+
+Outcome<ExitCode> run_append(const AppendCommandOptions& options) {
+  const Outcome<Expect> expect = parse_expect(options.expect);
+  if (!expect) { return std::unexpected(expect.error()); }
+  if (options.data == "-" && options.metadata == "-") {
+    return bad_input("only one of --data and --metadata can be -");
+  }
+  const Outcome<std::string> data = payload(options.data, "--data", options.raw);
+  if (!data) { return std::unexpected(data.error()); }
+  const Outcome<std::string> metadata = payload(options.metadata, "--metadata", options.raw);
+  if (!metadata) { return std::unexpected(metadata.error()); }
+
+  NewEvent event{.type = options.type, .data = as_bytes(*data), .metadata = as_bytes(*metadata)};
+  event.tags.assign(options.tags.begin(), options.tags.end());
+  if (options.valid) {
+    event.valid = parse_time(*options.valid);
+    if (!event.valid) {
+      return bad_input("--valid: must be a time as RFC 3339 has it, such as 2011-10-01T00:38:44.546+02:00");
+    }
+  }
+  if (options.id) {
+    event.id = EventId::parse(*options.id);
+    if (!event.id || event.id->is_nil()) { return bad_input("--id: must be a UUID, not the nil one"); }
+  }
+
+  Outcome<Store> store = open_to_write(options.store);
+  if (!store) { return std::unexpected(std::move(store.error())); }
+  const Result<Receipt> receipt = store->append(options.stream, *expect, {event});
+  if (!receipt) { return failed(receipt.error()); }
+  Output out;
+  out.line(options.json ? receipt_json(options, *receipt) : receipt_text(*receipt));
+  if (Status closed = store->close(); !closed) { return failed(closed.error()); }
+  return out.finish(ExitCode::kWell);
+}
+
+}  // namespace tidemark::command

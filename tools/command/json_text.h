@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tidemark/event.hpp"
+
+// JSON as text that is kept as it was written: no number is rounded, no key moved.
+namespace tidemark::command {
+
+// Why a text was not taken.
+struct JsonError {
+  std::size_t column = 0;  // bytes from the start of the text, from 1
+  std::string reason;
+};
+
+// Nothing if the text is one JSON value in UTF-8.
+[[nodiscard]] std::optional<JsonError> find_json_error(std::string_view text);
+[[nodiscard]] inline bool is_json(std::string_view text) { return !find_json_error(text); }
+
+// The JSON text of a string.
+[[nodiscard]] std::string json_string(std::string_view text);
+
+// One line of an import. data and metadata look into the line that was parsed: its very bytes, without the white space
+// around them.
+struct ImportLine {
+  std::string stream;
+  std::string type;
+  std::string_view data;
+  std::string_view metadata;
+  std::vector<std::string> tags;
+  std::optional<ValidTime> valid;
+  std::optional<EventId> id;
+};
+
+// Takes an object with the fields stream, type and data, and if wanted time, id, metadata and tags. Any other field,
+// and a field given twice, is an error, since it would be lost without a word.
+[[nodiscard]] std::expected<ImportLine, JsonError> parse_import_line(std::string_view line);
+
+}  // namespace tidemark::command

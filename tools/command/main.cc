@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// The `tidemark` command: reads the command line and hands over to one function a subcommand. CLI11 stays in this file.
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <functional>
+#include <map>
+#include <new>
+#include <string>
+#include <system_error>
+
+#include "tidemark/version.hpp"
+#include "tools/command/output.h"
+#include "tools/command/subcommands.h"
+
+namespace tidemark::command {
+namespace {
+
+using Run = std::function<Outcome<ExitCode>()>;
+
+constexpr char kExitCodes[] =
+    "Exit codes: 0 well, 1 damage found, 2 usage or bad input, 3 conflict, 4 locked by another writer,\n"
+    "5 everything else (no such store, not a store, a newer format, a full disk, I/O).\n"
+    "Data goes to stdout, talk to stderr. NO_COLOR turns colour and progress bars off.";
+
+// The library's own conversion takes -1, and what is too large, for the largest number there is.
+std::string whole_number(const std::string& text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  return whole ? std::string() : text + " is not a whole number from 0 to 18446744073709551615";
+}
+
+CLI::App& add_subcommand(CLI::App& app, const char* name, const char* does, const char* example, std::string& store) {
+  CLI::App& sub = *app.add_subcommand(name, does);
+  sub.add_option("STORE", store, "The store's folder")->required();
+  sub.footer(std::string("Example:\n  ") + example);
+  return sub;
+}
+
+void add_json(CLI::App& sub, bool& json, const char* does) { sub.add_flag("--json", json, does); }
+
+void add_import(CLI::App& app, ImportOptions& options, Run& run) {
+  CLI::App& sub = add_subcommand(
+      app, "import", "Append the lines of a JSON Lines file, durably; lines that the store has already are skipped",
+      "tidemark import bank loan-applications.jsonl.gz\n\n"
+      "A line is an object with stream, type and data, and if wanted time (RFC 3339, the valid time), id (a UUID),\n"
+      "metadata and tags (an array of strings). A line without id gets one made of its bytes, so that repeating an\n"
+      "import completes it and doubles nothing.",
+      options.store);
+  sub.add_option("FILE", options.file, "The file, plain or packed by gzip; - is the standard input")->required();
+  sub.add_option("--batch", options.batch, "Lines in one atomic batch")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  const std::map<std::string, Progress::Mode> modes{
+      {"auto", Progress::Mode::kAuto}, {"plain", Progress::Mode::kPlain}, {"never", Progress::Mode::kNever}};
+  sub.add_option_function<std::string>(
+         "--progress", [&options, modes](const std::string& mode) { options.progress = modes.at(mode); },
+         "auto: a bar on a terminal; plain: \"acknowledged N\" on stderr after every batch; never")
+      ->check(CLI::IsMember({"auto", "plain", "never"}));
+  add_json(sub, options.json, "Print the summary as one JSON object");
+  sub.callback([&] { run = [&] { return run_import(options); }; });
+}
+
+void add_append(CLI::App& app, AppendCommandOptions& options, Run& run) {
+  CLI::App& sub = add_subcommand(
+      app, "append", "Append one event, durably",
+      "tidemark append bank loan-17 --type Submitted --data '{\"amount\":20000}' --expect no-stream", options.store);
+  sub.add_option("STREAM", options.stream, "The stream's name")->required();
+  sub.add_option("--type", options.type, "The event's type")->required();
+  sub.add_option("--data", options.data, "JSON, or @FILE, or - for the standard input");
+  sub.add_option("--metadata", options.metadata, "Likewise");
+  sub.add_option("--tag", options.tags, "A tag; may be given several times")->allow_extra_args(false);
+  sub.add_option("--id", options.id, "The event's UUID; appending it again does nothing");
+  sub.add_option("--valid", options.valid, "From when it holds in the world, as RFC 3339 has it");
+  sub.add_option("--expect", options.expect, "What the stream must be: any, no-stream, exists, or its last version")
+      ->capture_default_str();
+  sub.add_flag("--raw", options.raw, "Take data and metadata as bytes, whether or not they are JSON");
+  add_json(sub, options.json, "Print the receipt as one JSON object");
+  sub.callback([&] { run = [&] { return run_append(options); }; });
+}
+
+void add_read(CLI::App& app, ReadCommandOptions& options, Run& run) {
+  CLI::App& sub = add_subcommand(app, "read", "Print the events of a stream, or all",
+                                 "tidemark read bank --stream loan-17 --from 3 --limit 10 --json", options.store);
+  sub.add_option("--stream", options.stream, "Only this stream's events");
+  sub.add_option("--from", options.from, "The first version with --stream, else the first position; inclusive")
+      ->type_name("N")
+      ->check(whole_number);
+  sub.add_option("--limit", options.limit, "At most so many events")->type_name("N")->check(whole_number);
+  sub.add_flag("--backward", options.backward, "The latest first");
+  add_json(sub, options.json, "Print one JSON object a line");
+  sub.callback([&] { run = [&] { return run_read(options); }; });
+}
+
+void add_plain(CLI::App& app, const char* name, const char* does, const char* example, const char* json_does,
+               PlainOptions& options, Outcome<ExitCode> (*function)(const PlainOptions&), Run& run) {
+  CLI::App& sub = add_subcommand(app, name, does, example, options.store);
+  add_json(sub, options.json, json_does);
+  sub.callback([&options, &run, function] { run = [&options, function] { return function(options); }; });
+}
+
+void add_recover(CLI::App& app, RecoverOptions& options, Run& run) {
+  CLI::App& sub = add_subcommand(app, "recover", "Recover a store whose writer did not close it, and print the report",
+                                 "tidemark recover bank", options.store);
+  sub.add_flag("--accept-suspect-tail", options.accept_suspect_tail,
+               "Cut off an end that is neither whole nor plainly torn; its bytes are kept aside");
+  sub.add_flag("--accept-clock", options.accept_clock, "Go on although the clock stands a day or more before the log");
+  add_json(sub, options.json, "Print the report as one JSON object");
+  sub.callback([&] { run = [&] { return run_recover(options); }; });
+}
+
+ExitCode run_command(int argc, char** argv) {
+  ImportOptions import;
+  AppendCommandOptions append;
+  ReadCommandOptions read;
+  PlainOptions plain;
+  RecoverOptions recover;
+  Run run;
+
+  CLI::App app("An embeddable event store: one ordered, durable log of events, in streams", "tidemark");
+  app.set_version_flag("--version", std::string("tidemark ") + kLibraryVersion);
+  app.require_subcommand(1);
+  app.footer(kExitCodes);
+  add_import(app, import, run);
+  add_append(app, append, run);
+  add_read(app, read, run);
+  add_plain(app, "streams", "Print every stream with its last version and position", "tidemark streams bank",
+            "Print one JSON object a line", plain, &run_streams, run);
+  add_plain(app, "stat", "Print what the store holds", "tidemark stat bank --json", "Print one JSON object", plain,
+            &run_stat, run);
+  add_plain(app, "verify", "Read every byte of the store and name what is damaged; changes nothing",
+            "tidemark verify bank", "Print one JSON object", plain, &run_verify, run);
+  add_recover(app, recover, run);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) { return app.exit(error) == 0 ? ExitCode::kWell : ExitCode::kBadInput; }
+  const Outcome<ExitCode> ended = run();
+  if (ended) { return *ended; }
+  complain(ended.error().message);
+  return ended.error().code;
+}
+
+}  // namespace
+}  // namespace tidemark::command
+
+int main(int argc, char** argv) {
+  // A closed pipe and a file-size limit are then errors of the call that met them.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
+  try {
+    return static_cast<int>(tidemark::command::run_command(argc, argv));
+  } catch (const std::bad_alloc&) {
+    tidemark::command::complain("out of memory");
+  } catch (const std::exception& error) { tidemark::command::complain(error.what()); }
+  return static_cast<int>(tidemark::command::ExitCode::kFailed);
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/command/opening.h"
+
+#include <fmt/format.h>
+
+#include "tools/command/output.h"
+
+namespace tidemark::command {
+namespace {
+
+bool is_news(const RecoveryReport& report) {
+  switch (report.kind) {
+    case RecoveryKind::kCreated:
+    case RecoveryKind::kClosedCleanly:
+      return report.superblock_lost || report.clock_behind.count() > 0;
+    case RecoveryKind::kCleanEnd:
+    case RecoveryKind::kTornTail:
+    case RecoveryKind::kSuspectAccepted:
+    case RecoveryKind::kDamaged:
+    case RecoveryKind::kSuspect:
+      return true;
+  }
+  return true;
+}
+
+}  // namespace
+
+Outcome<Store> open_to_read(const std::string& folder) {
+  Result<Store> opened = Store::open(folder, {.read_only = true, .create = false});
+  if (!opened) { return failed(opened.error()); }
+  const RecoveryReport& report = opened->recovery();
+  switch (report.kind) {
+    case RecoveryKind::kTornTail:
+      talk(
+          fmt::format("the log has an unfinished end of {} bytes; the next writer will cut it off, this command shows "
+                      "what stands before it",
+                      with_separators(report.bytes_cut)));
+      break;
+    case RecoveryKind::kSuspect:
+      talk(
+          fmt::format("the end of the log is suspect ({} bytes); nothing can be appended until somebody decides: see "
+                      "tidemark recover --help",
+                      with_separators(report.bytes_cut)));
+      break;
+    case RecoveryKind::kDamaged:
+      talk("acknowledged data is damaged; tidemark verify tells where");
+      break;
+    case RecoveryKind::kCreated:
+    case RecoveryKind::kClosedCleanly:
+    case RecoveryKind::kCleanEnd:
+    case RecoveryKind::kSuspectAccepted:
+      break;
+  }
+  return *std::move(opened);
+}
+
+Outcome<Store> open_to_write(const std::string& folder) {
+  Result<Store> opened = Store::open(folder);
+  if (!opened) { return failed(opened.error()); }
+  if (is_news(opened->recovery())) { talk(fmt::format("recovered, {}", recovery_text(opened->recovery()))); }
+  return *std::move(opened);
+}
+
+}  // namespace tidemark::command

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tools/command/exit_codes.h"
+#include "tools/command/progress.h"
+
+// One function a subcommand: what it was asked for in, how the command ends out. Data goes to stdout, talk to stderr.
+namespace tidemark::command {
+
+struct ImportOptions {
+  std::string store;
+  std::string file;
+  std::uint64_t batch = 1000;
+  Progress::Mode progress = Progress::Mode::kAuto;
+  bool json = false;
+};
+[[nodiscard]] Outcome<ExitCode> run_import(const ImportOptions& options);
+
+struct AppendCommandOptions {
+  std::string store;
+  std::string stream;
+  std::string type;
+  std::optional<std::string> data;      // JSON, @FILE or -
+  std::optional<std::string> metadata;  // likewise
+  std::vector<std::string> tags;
+  std::optional<std::string> id;
+  std::optional<std::string> valid;
+  std::string expect = "any";
+  bool raw = false;
+  bool json = false;
+};
+[[nodiscard]] Outcome<ExitCode> run_append(const AppendCommandOptions& options);
+
+struct ReadCommandOptions {
+  std::string store;
+  std::optional<std::string> stream;
+  std::optional<std::uint64_t> from;
+  std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
+  bool backward = false;
+  bool json = false;
+};
+[[nodiscard]] Outcome<ExitCode> run_read(const ReadCommandOptions& options);
+
+// Of the subcommands that only need to know the store.
+struct PlainOptions {
+  std::string store;
+  bool json = false;
+};
+[[nodiscard]] Outcome<ExitCode> run_streams(const PlainOptions& options);
+[[nodiscard]] Outcome<ExitCode> run_stat(const PlainOptions& options);
+[[nodiscard]] Outcome<ExitCode> run_verify(const PlainOptions& options);
+
+struct RecoverOptions {
+  std::string store;
+  bool accept_suspect_tail = false;
+  bool accept_clock = false;
+  bool json = false;
+};
+[[nodiscard]] Outcome<ExitCode> run_recover(const RecoverOptions& options);
+
+}  // namespace tidemark::command

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/command/times.h"
+
+#include <charconv>
+#include <chrono>
+#include <ctime>
+#include <fmt/format.h>
+
+namespace tidemark::command {
+namespace {
+
+constexpr std::size_t kFractionDigitsMax = 9;
+
+// Takes a text apart from its front. Once something was not as asked, nothing is any more.
+class Reader {
+ public:
+  explicit Reader(std::string_view text) : rest_(text) {}
+
+  // Exactly so many decimal digits, within the bounds.
+  int number(std::size_t digits, int lowest, int highest) {
+    const std::string_view text = take(digits);
+    int value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const bool whole = error == std::errc() && end == text.data() + text.size() && !text.starts_with('-');
+    if (!whole || value < lowest || value > highest) { good_ = false; }
+    return value;
+  }
+  // One of these characters; which one.
+  char one_of(std::string_view choices) {
+    const std::string_view text = take(1);
+    if (text.empty() || choices.find(text[0]) == std::string_view::npos) {
+      good_ = false;
+      return '\0';
+    }
+    return text[0];
+  }
+  // A point and digits, if a point comes next.
+  std::chrono::nanoseconds fraction() {
+    if (!rest_.starts_with('.')) { return {}; }
+    take(1);
+    const std::size_t digits = std::min(rest_.find_first_not_of("0123456789"), rest_.size());
+    if (digits == 0 || digits > kFractionDigitsMax) {
+      good_ = false;
+      return {};
+    }
+    std::int64_t value = number(digits, 0, 999'999'999);
+    for (std::size_t i = digits; i < kFractionDigitsMax; ++i) { value *= 10; }
+    return std::chrono::nanoseconds(value);
+  }
+  [[nodiscard]] bool good_to_the_end() const { return good_ && rest_.empty(); }
+
+ private:
+  std::string_view take(std::size_t count) {
+    if (rest_.size() < count) {
+      good_ = false;
+      return {};
+    }
+    const std::string_view taken = rest_.substr(0, count);
+    rest_.remove_prefix(count);
+    return taken;
+  }
+
+  std::string_view rest_;
+  bool good_ = true;
+};
+
+std::string format_utc(std::chrono::sys_seconds whole, std::chrono::nanoseconds rest) {
+  const std::time_t seconds = whole.time_since_epoch().count();
+  std::tm utc{};
+  if (gmtime_r(&seconds, &utc) == nullptr) { return fmt::format("{}s", seconds); }
+  const int year = utc.tm_year + 1900;
+  const std::string year_text = year >= 0 && year <= 9999 ? fmt::format("{:04}", year) : fmt::format("{:+07}", year);
+  return fmt::format("{}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", year_text, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour,
+                     utc.tm_min, utc.tm_sec, rest.count());
+}
+
+template <class Time>
+std::string format_any(Time time) {
+  const auto whole = std::chrono::floor<std::chrono::seconds>(time);
+  return format_utc(whole, time - whole);
+}
+
+}  // namespace
+
+std::optional<ValidTime> parse_time(std::string_view text) {
+  using namespace std::chrono;
+  Reader in(text);
+  const int year_number = in.number(4, 0, 9999);
+  in.one_of("-");
+  const int month_number = in.number(2, 1, 12);
+  in.one_of("-");
+  const int day_number = in.number(2, 1, 31);
+  in.one_of("Tt ");
+  const hours hour(in.number(2, 0, 23));
+  in.one_of(":");
+  const minutes minute(in.number(2, 0, 59));
+  in.one_of(":");
+  const seconds second(in.number(2, 0, 60));  // 60: a leap second, which UTC in a computer does not count
+  const nanoseconds fraction = in.fraction();
+  const char zone = in.one_of("Zz+-");
+  minutes offset(0);
+  if (zone == '+' || zone == '-') {
+    offset = hours(in.number(2, 0, 23));
+    in.one_of(":");
+    offset += minutes(in.number(2, 0, 59));
+    if (zone == '-') { offset = -offset; }
+  }
+  const year_month_day date{year(year_number), month(static_cast<unsigned>(month_number)),
+                            day(static_cast<unsigned>(day_number))};
+  if (!in.good_to_the_end() || !date.ok()) { return std::nullopt; }
+  return sys_days(date) + hour + minute + second - offset + floor<microseconds>(fraction);
+}
+
+std::string format_time(RecordedTime time) { return format_any(time); }
+std::string format_time(ValidTime time) { return format_any(time); }
+
+}  // namespace tidemark::command
