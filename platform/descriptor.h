@@ -1,10 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cerrno>
+#include <fcntl.h>
 #include <unistd.h>
 #include <utility>
 
 namespace tidemark::platform {
+
+// The same descriptor, or in place of one of the three standard ones another: a host that closed those may still write
+// to "standard output", and must not write into a store. Negative, with errno, if there is none.
+[[nodiscard]] inline int above_standard(int number) {
+  if (number < 0 || number > STDERR_FILENO) { return number; }
+  const int higher = ::fcntl(number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  const int error = errno;
+  ::close(number);
+  errno = error;
+  return higher;
+}
 
 // Owns a file descriptor of the operating system.
 class Descriptor {

@@ -53,7 +53,7 @@ class RealMachine final : public Machine {
 
   Uuid boot_id() override {
     constexpr std::size_t kTextLength = 36;
-    const Descriptor file(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC));
+    const Descriptor file(above_standard(::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)));
     if (!file) return {};
     std::array<char, kTextLength> text{};
     const ssize_t n = ::read(file.number(), text.data(), text.size());

@@ -130,7 +130,7 @@ class RealFile final : public File {
   [[nodiscard]] Progress write_zeros_directly(std::uint64_t size) const {
     std::array<char, 32> name{};
     std::snprintf(name.data(), name.size(), "/proc/self/fd/%d", number());
-    const Descriptor direct(::open(name.data(), O_WRONLY | O_DIRECT | O_CLOEXEC));
+    const Descriptor direct(above_standard(::open(name.data(), O_WRONLY | O_DIRECT | O_CLOEXEC)));
     return direct ? write_zeros_range(direct.number(), 0, size) : Progress{};
   }
 
@@ -155,7 +155,7 @@ int flags_of(OpenMode mode) {
 Result<std::unique_ptr<File>> open_real_file(const std::filesystem::path& path, OpenMode mode) {
   const std::string_view doing = mode == OpenMode::kCreate ? "create the file" : "open the file";
   // O_NONBLOCK: a pipe under the name of a file must not make us wait for its other end.
-  Descriptor descriptor(::open(path.c_str(), flags_of(mode) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644));
+  Descriptor descriptor(above_standard(::open(path.c_str(), flags_of(mode) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644)));
   if (!descriptor) return os_failure(errno, doing, path);
   struct stat status;
   if (::fstat(descriptor.number(), &status) != 0) return os_failure(errno, doing, path);

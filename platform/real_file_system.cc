@@ -81,7 +81,8 @@ class RealFileSystem final : public FileSystem {
 
   Status sync_folder(const fs::path& folder) override {
     return without_exceptions([&]() -> Status {
-      const Descriptor opened(::open(folder_or_here(folder).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+      const Descriptor opened(
+          above_standard(::open(folder_or_here(folder).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
       if (!opened || ::fsync(opened.number()) != 0) return os_failure(errno, "sync the folder", folder);
       return {};
     });

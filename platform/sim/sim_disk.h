@@ -52,12 +52,13 @@ class SimDisk {
   };
 
   // Carries out one call on the seam: counts it, asks the fault rule, and runs body(state, fault) with the mutex held,
-  // unless it is to fail. `only` of the fault is up to the body.
+  // unless it is to fail. `only` of the fault, and a sync that fails, are up to the body.
   template <class Body>
   std::invoke_result_t<Body, State&, const SeamFault&> call(const Site& site, Body body) {
     return without_exceptions([&]() -> std::invoke_result_t<Body, State&, const SeamFault&> {
       const SeamFault fault = pass(site);
-      if (fault.error != 0 && !fault.only) return os_failure(fault.error, site.doing, site.path);
+      const bool is_up_to_body = fault.only.has_value() || site.kind == SeamCall::Kind::kDatasync;
+      if (fault.error != 0 && !is_up_to_body) return os_failure(fault.error, site.doing, site.path);
       const std::lock_guard guard(mutex_);
       const bool is_dead = site.generation && *site.generation != state_.generation;
       if (state_.is_off || is_dead) return os_failure(EIO, site.doing, site.path);

@@ -80,7 +80,11 @@ class SimFile final : public File {
   }
 
   Status datasync() override {
-    return handle_.disk->call(at(Kind::kDatasync, "sync the file"), [&](auto&, const SeamFault&) -> Status {
+    return handle_.disk->call(at(Kind::kDatasync, "sync the file"), [&](auto&, const SeamFault& fault) -> Status {
+      if (fault.error != 0) {
+        data().fail_sync();
+        return os_failure(fault.error, "sync the file", handle_.path);
+      }
       data().sync();
       return {};
     });

@@ -50,19 +50,25 @@ void SimFileData::sync() {
   synced_size_ = size_;
 }
 
+void SimFileData::fail_sync() {
+  lost_.merge(unsynced_);
+  unsynced_.clear();
+}
+
 void SimFileData::replace(std::span<const std::byte> bytes) {
   reserve(bytes.size());
   if (touched_ > 0) std::memset(memory_.get(), 0, touched_);
   if (!bytes.empty()) std::memcpy(memory_.get(), bytes.data(), bytes.size());
   touched_ = std::max<std::uint64_t>(touched_, bytes.size());
   size_ = bytes.size();
+  lost_.clear();
   sync();
 }
 
 void SimFileData::crash(SimDice& dice, double keep, bool tear) {
   const bool cut = size_ != synced_size_ && !dice.happens(keep);
   // Who has a mapping from before the crash goes on seeing what was there: nothing writes under its feet.
-  if ((cut || !unsynced_.empty()) && memory_.use_count() > 1) move_to(capacity_);
+  if ((cut || !unsynced_.empty() || !lost_.empty()) && memory_.use_count() > 1) move_to(capacity_);
   for (const auto& [block, synced] : unsynced_) {
     if (!dice.happens(keep)) {
       restore(block, synced.get(), 0);
@@ -70,6 +76,8 @@ void SimFileData::crash(SimDice& dice, double keep, bool tear) {
       restore(block, synced.get(), dice.below(kBlockSize));
     }
   }
+  for (const auto& [block, synced] : lost_) { restore(block, synced.get(), 0); }
+  lost_.clear();
   if (cut) {
     if (touched_ > synced_size_) std::memset(memory_.get() + synced_size_, 0, touched_ - synced_size_);
     size_ = synced_size_;
@@ -96,6 +104,10 @@ void SimFileData::move_to(std::uint64_t capacity) {
 // Keeps the synced bytes of the blocks in [begin, end), which are about to change for the first time since the sync.
 void SimFileData::remember(std::uint64_t begin, std::uint64_t end) {
   for (std::uint64_t block = begin / kBlockSize; block * kBlockSize < end; ++block) {
+    if (auto lost = lost_.extract(block)) {
+      unsynced_.insert(std::move(lost));
+      continue;
+    }
     const auto [entry, is_new] = unsynced_.try_emplace(block);
     if (!is_new || block * kBlockSize >= touched_) continue;
     const std::span now(memory_.get() + block * kBlockSize, kBlockSize);

@@ -42,14 +42,18 @@ class SimFileData {
   void grow(std::uint64_t size);
   // Writes zeros over [0, size).
   void write_zeros(std::uint64_t size);
-  // All that is here is on the disk now.
+  // All that is here is on the disk now, but for what an earlier sync failed on and nobody wrote again.
   void sync();
+  // A sync that failed: as on ext4 and xfs, what was unsynced still shows, counts as clean, and is on no disk; no later
+  // sync writes it, only writing it again does. (Rebello et al., "Can Applications Recover from fsync Failures?",
+  // USENIX ATC 2020.)
+  void fail_sync();
   // Other bytes altogether, on the disk too.
   void replace(std::span<const std::byte> bytes);
 
   // What a power loss leaves. A new size survives with probability keep, else the file is cut to its synced size. Each
   // unsynced block survives with probability keep, else it is as it was synced (zeros where the file grew). With tear,
-  // of every other block that survives only the bytes up to a random one do.
+  // of every other block that survives only the bytes up to a random one do. What a failed sync lost never survives.
   void crash(SimDice& dice, double keep, bool tear);
 
  private:
@@ -66,7 +70,9 @@ class SimFileData {
   std::uint64_t size_ = 0;
   std::uint64_t touched_ = 0;  // memory_ from here on was never written and is zero
   std::uint64_t synced_size_ = 0;
-  std::map<std::uint64_t, std::unique_ptr<Block>> unsynced_;  // by number, with the synced bytes; none: they are zeros
+  using Blocks = std::map<std::uint64_t, std::unique_ptr<Block>>;  // by number, with the synced bytes; none: zeros
+  Blocks unsynced_;
+  Blocks lost_;  // by a failed sync, and not written again
 };
 
 }  // namespace tidemark::platform

@@ -53,7 +53,7 @@ struct SeamCall {
 
 // What is to become of a call.
 struct SeamFault {
-  int error = 0;                           // fail with this errno, nothing done
+  int error = 0;                           // fail with this errno, nothing done; a failed sync loses its blocks
   std::optional<std::uint64_t> only = {};  // pwritev and pread: do only so many bytes (a short count); with error set,
                                            // do them and then fail
 };
