@@ -258,7 +258,8 @@ Status Committer::wait_for_group(Group& group, Level level, bool attending, cons
 Status Committer::reach(Position end, Level level, const std::stop_token& stop) {
   Lock lock(mutex_);
   for (;;) {
-    if ((level == Level::kWritten ? written_ : durable_).position >= end) { return {}; }
+    // After a failure, what was written and not synced may go: no answer rests on it any more.
+    if ((level == Level::kWritten && !failure_ ? written_ : durable_).position >= end) { return {}; }
     if (failure_) { return std::unexpected(store_failed()); }
     if (stop.stop_requested()) {
       return std::unexpected(Error(ErrorCode::kStopped, "stopped while waiting for the disk"));
@@ -306,7 +307,7 @@ std::optional<Result<Receipt>> Committer::poll(const Outcome& outcome) {
 
 Committer::Marks Committer::marks() const {
   const std::scoped_lock lock(mutex_);
-  return {durable_, written_, tail_, failure_.has_value()};
+  return {durable_, failure_ ? durable_ : written_, tail_, failure_.has_value()};
 }
 
 Status Committer::close() {
@@ -347,9 +348,16 @@ void Committer::wake_thread() {
 
 void Committer::run(const std::stop_token& stop) {
   Lock lock(mutex_);
-  while (!stop.stop_requested()) {
-    const std::uint32_t seen = work_.load();
-    const auto pause = tend(lock);
+  for (;;) {
+    const std::uint32_t seen = work_.load();  // before the look at stop, which comes with a change of the word
+    if (stop.stop_requested()) { return; }
+    std::optional<std::chrono::nanoseconds> pause;
+    try {
+      pause = tend(lock);
+    } catch (const std::bad_alloc&) {
+      if (!lock.owns_lock()) { lock.lock(); }
+      fail(Error(ErrorCode::kOutOfMemory, "out of memory"));
+    }
     // tend() may have let the lock go: whoever has work since has changed the word.
     dozing_ = !pause.has_value();
     lock.unlock();

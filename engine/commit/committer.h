@@ -127,8 +127,8 @@ class Committer {
   [[nodiscard]] Result<Step> make_room(Lock& lock, const EncodedBatch& batch, Room room, const std::stop_token& stop);
   [[nodiscard]] Result<Step> make_space(Lock& lock, const EncodedBatch& batch, Room room, bool& asked,
                                         const std::stop_token& stop);
-  [[nodiscard]] Outcome assign(const std::shared_ptr<EncodedBatch>& batch, const Heads& heads, Level level,
-                               bool attend);
+  [[nodiscard]] Outcome assign(const std::shared_ptr<EncodedBatch>& batch, const Heads& heads, Level level, bool attend,
+                               std::vector<StreamReceipt>& streams);
   [[nodiscard]] SegmentPlan next_segment_plan() const;
   void prepare_ahead();
 

@@ -21,14 +21,15 @@ Error id_conflict(const EncodedBatch& batch, std::size_t event, const char* why)
                "event id " + to_string(batch.events()[event].id) + " is in the store already, " + why);
 }
 
-// Which versions a batch's events took in each stream that had so many events before.
-void fill_in_streams(Receipt& receipt, const EncodedBatch& batch, const std::vector<std::uint64_t>& counts) {
-  receipt.streams.reserve(batch.appended_streams());
+// The streams of a receipt, but for the versions: made before the lock, so that nothing can fail once a batch has its
+// place.
+std::vector<StreamReceipt> name_streams(const EncodedBatch& batch) {
+  std::vector<StreamReceipt> streams;
+  streams.reserve(batch.appended_streams());
   for (std::uint32_t i = 0; i < batch.appended_streams(); ++i) {
-    const StreamUse& use = batch.streams()[i];
-    const Version first(counts[i]);
-    receipt.streams.push_back({std::string(use.key.name), first, first + (use.events - 1)});
+    streams.push_back({std::string(batch.streams()[i].key.name), {}, {}});
   }
+  return streams;
 }
 
 }  // namespace
@@ -99,6 +100,7 @@ Result<Outcome> Committer::sequence(std::shared_ptr<EncodedBatch> batch, bool lo
   const auto answer = [&](Result<Receipt> result, Position rests_on) {
     return Outcome{std::move(result), nullptr, rests_on, level, next_order_.fetch_add(1)};
   };
+  std::vector<StreamReceipt> streams = name_streams(*batch);
   bool wait_for_catalog = look_up_made_ids;
   bool asked_for_space = false;
   for (;;) {
@@ -127,13 +129,9 @@ Result<Outcome> Committer::sequence(std::shared_ptr<EncodedBatch> batch, bool lo
       if (!step) { return std::unexpected(std::move(step.error())); }
       if (*step == Step::kWaited) { continue; }
       try {
-        Outcome outcome = assign(batch, heads, level, attend);
-        lock.unlock();
-        fill_in_streams(*outcome.answer, *batch, heads.counts);
-        return outcome;
+        return assign(batch, heads, level, attend, streams);
       } catch (const std::bad_alloc&) {
         // Part of the bookkeeping is done and part is not: nothing more may rest on it.
-        if (!lock.owns_lock()) { lock.lock(); }
         fail(Error(ErrorCode::kOutOfMemory, "memory ran out while an append was given its place"));
         return std::unexpected(store_failed());
       }
@@ -217,7 +215,8 @@ Result<Committer::Step> Committer::make_space(Lock& lock, const EncodedBatch& ba
   return Step::kGoOn;
 }
 
-Outcome Committer::assign(const std::shared_ptr<EncodedBatch>& batch, const Heads& heads, Level level, bool attend) {
+Outcome Committer::assign(const std::shared_ptr<EncodedBatch>& batch, const Heads& heads, Level level, bool attend,
+                          std::vector<StreamReceipt>& streams) {
   Outcome outcome{Receipt{}, nullptr, {}, level, next_order_.fetch_add(1)};
   std::vector<Version> first_versions;
   first_versions.reserve(batch->appended_streams());
@@ -253,6 +252,11 @@ Outcome Committer::assign(const std::shared_ptr<EncodedBatch>& batch, const Head
   receipt.first = assignment.first;
   receipt.count = batch->event_count();
   receipt.recorded = assignment.recorded;
+  for (std::size_t i = 0; i < first_versions.size(); ++i) {
+    streams[i].first = first_versions[i];
+    streams[i].last = first_versions[i] + (batch->streams()[i].events - 1);
+  }
+  receipt.streams = std::move(streams);
   outcome.group = pending_.back();
   return outcome;
 }

@@ -5,6 +5,7 @@
 
 #include "engine/format/segment.h"
 #include "platform/checksum.h"
+#include "tidemark/limits.hpp"
 
 namespace tidemark::engine {
 
@@ -34,6 +35,7 @@ bool read_frame_header(std::span<const std::byte> bytes, const FramePlace& place
   if (load_as<std::uint32_t>(bytes.data()) != kFrameMagic) { return false; }
   into = load_as<FrameHeader>(bytes.data());
   return into.checksum == frame_header_checksum(into, place) && into.kind != FrameKind{} && into.table_bytes % 8 == 0 &&
+         std::uint64_t{into.table_bytes} + into.body_bytes <= limits::kBatchBytesMax &&
          frame_end(place.offset, into.table_bytes, into.body_bytes) + kSegmentFooterBytes <= segment_size;
 }
 

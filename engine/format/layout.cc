@@ -2,7 +2,6 @@
 #include "engine/format/layout.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "platform/checksum.h"
 
@@ -10,10 +9,13 @@ namespace tidemark::engine {
 
 namespace {
 
+constexpr std::size_t kBlockBytesMax = 4096;
+
 std::uint32_t block_checksum(std::span<const std::byte> block) {
-  std::vector<std::byte> copy(block.begin(), block.end());
+  std::array<std::byte, kBlockBytesMax> copy;
+  std::ranges::copy(block, copy.begin());
   store_as<std::uint32_t>(copy.data() + offsetof(BlockStart, checksum), 0);
-  return platform::crc32c(copy);
+  return platform::crc32c(std::span(copy).first(block.size()));
 }
 
 }  // namespace
@@ -25,7 +27,7 @@ bool all_zero(std::span<const std::byte> bytes) {
 }
 
 BlockState check_block(std::span<const std::byte> block, std::uint64_t magic) {
-  if (block.size() < sizeof(BlockStart)) { return BlockState::kBad; }
+  if (block.size() < sizeof(BlockStart) || block.size() > kBlockBytesMax) { return BlockState::kBad; }
   if (all_zero(block)) { return BlockState::kEmpty; }
   const auto start = load_as<BlockStart>(block.data());
   if (start.magic != magic || start.checksum != block_checksum(block)) { return BlockState::kBad; }

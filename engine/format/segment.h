@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "engine/format/layout.h"
+#include "tidemark/limits.hpp"
 #include "tidemark/types.hpp"
 
 // A segment file: header | frames | zeros | footer once sealed. docs/format/segment.md.
@@ -57,6 +58,11 @@ static_assert(offsetof(SegmentFooter, first_recorded_ns) == 80 && offsetof(Segme
 static_assert(offsetof(SegmentFooter, digest) == 96 && offsetof(SegmentFooter, previous_digest) == 104);
 static_assert(offsetof(SegmentFooter, durable) == 112 && offsetof(SegmentFooter, epoch) == 120);
 static_assert(offsetof(SegmentFooter, last_trailer) == 124);
+
+// Whether a segment file can be of this size, whatever a header says.
+[[nodiscard]] constexpr bool segment_size_is_possible(std::uint64_t size) {
+  return size >= kSegmentHeaderBytes + kSegmentFooterBytes && size <= limits::kSegmentBytesMax;
+}
 
 using SectorImage = std::array<std::byte, kSectorBytes>;
 

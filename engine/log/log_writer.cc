@@ -41,6 +41,12 @@ SegmentTotals SegmentTotals::next() const {
 
 LogWriter::LogWriter(PreparedSegment active, SegmentTotals totals) : active_(std::move(active)), totals_(totals) {}
 
+// The file was opened under a temporary name.
+Status LogWriter::named(Status failed) const {
+  return std::unexpected(
+      std::move(failed.error()).with_path(active_.segment->path()).with_segment(active_.segment->number()));
+}
+
 Status LogWriter::append(std::span<const std::span<const std::byte>> frames) {
   const std::uint64_t begin = totals_.end;
   std::uint64_t end = begin;
@@ -48,7 +54,7 @@ Status LogWriter::append(std::span<const std::span<const std::byte>> frames) {
   const std::uint64_t page_end = std::min(round_up(end, kPageBytes), active_.segment->size() - kSegmentFooterBytes);
   std::vector<std::span<const std::byte>> parts(frames.begin(), frames.end());
   if (page_end > end) { parts.push_back(std::span(kZeroPage).first(page_end - end)); }
-  if (auto written = platform::write_all(*active_.file, parts, begin); !written) { return written; }
+  if (auto written = platform::write_all(*active_.file, parts, begin); !written) { return named(std::move(written)); }
   std::uint64_t at = begin;
   for (const auto frame : frames) {
     at += frame.size();
@@ -76,9 +82,9 @@ Status LogWriter::roll(PreparedSegment next, Offset durable, std::uint32_t epoch
   footer.last_trailer = totals_.last_trailer;
   const std::uint64_t at = active_.segment->size() - kSegmentFooterBytes;
   if (auto written = platform::write_all(*active_.file, encode_segment_footer(footer), at); !written) {
-    return written;
+    return named(std::move(written));
   }
-  if (auto synced = active_.file->datasync(); !synced) { return synced; }
+  if (auto synced = active_.file->datasync(); !synced) { return named(std::move(synced)); }
   const std::scoped_lock lock(mutex_);
   active_ = std::move(next);
   totals_ = totals_.next();

@@ -52,6 +52,8 @@ class LogWriter {
   [[nodiscard]] std::shared_ptr<platform::File> active_file() const;
 
  private:
+  [[nodiscard]] Status named(Status failed) const;
+
   mutable std::mutex mutex_;  // for active_ while it is replaced
   PreparedSegment active_;
   SegmentTotals totals_;  // of the thread that leads

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/log/segment_maker.h"
 
+#include <new>
 #include <string>
 #include <utility>
 
@@ -102,7 +103,12 @@ void SpareSegment::make_wanted(std::unique_lock<std::mutex>& lock) {
   wanted_.reset();
   making_ = true;
   lock.unlock();
-  Result<PreparedSegment> made = maker_.make(plan);
+  Result<PreparedSegment> made = std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory"));
+  try {
+    made = maker_.make(plan);
+  } catch (const std::bad_alloc&) {
+    // As it stands.
+  }
   lock.lock();
   making_ = false;
   failed_plan_.reset();

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -34,6 +35,8 @@ Result<Slot> read_slot(platform::FileSystem& files, const std::filesystem::path&
     return slot;
   }
   slot.state = *read == image.size() ? decode_superblock(image, slot.superblock) : BlockState::kBad;
+  // A generation that cannot be followed by another is not one of ours.
+  if (slot.superblock.generation == std::numeric_limits<std::uint64_t>::max()) { slot.state = BlockState::kBad; }
   return slot;
 }
 

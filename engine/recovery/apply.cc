@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -45,19 +47,26 @@ Status zero_range(platform::File& file, std::uint64_t begin, std::uint64_t end) 
   return {};
 }
 
-// Best effort: a recovery does not fail because there is no room for what it throws away.
-std::filesystem::path keep_aside(platform::FileSystem& files, const std::filesystem::path& folder,
-                                 platform::File& segment, std::uint64_t begin, std::uint64_t end, std::uint32_t epoch) {
-  const std::filesystem::path path = folder / rejected_file_name(epoch);
-  (void)files.unlink(path);  // of an earlier try at the same recovery
+// Keeps bytes aside in a file of their own. One that an earlier try at the same recovery left stays: what it holds may
+// be gone from the segment by now.
+Result<std::filesystem::path> keep_aside(platform::FileSystem& files, const std::filesystem::path& folder,
+                                         platform::File& segment, std::uint64_t begin, std::uint64_t end,
+                                         std::uint32_t epoch) {
+  constexpr int kTries = 100;
+  const std::string name = rejected_file_name(epoch);
+  std::filesystem::path path = folder / name;
   auto file = files.open(path, platform::OpenMode::kCreate);
-  if (!file) { return {}; }
+  for (int n = 2; !file && file.error().system_error() == EEXIST && n < kTries; ++n) {
+    path = folder / (name + "-" + std::to_string(n));
+    file = files.open(path, platform::OpenMode::kCreate);
+  }
+  if (!file) { return std::unexpected(std::move(file.error())); }
   Status done = copy_range(segment, **file, begin, std::min(end, begin + kRejectedBytesMax), 0);
   if (done) { done = (*file)->datasync(); }
   if (done) { done = files.sync_folder(folder); }
   if (done) { return path; }
   (void)files.unlink(path);
-  return {};
+  return std::unexpected(std::move(done.error()));
 }
 
 }  // namespace
@@ -88,8 +97,14 @@ Result<AppliedTail> repair_tail(Environment environment, const std::filesystem::
     const std::uint64_t begin = facts.durable.offset > segment->base() ? facts.durable.offset - segment->base() : 0;
     const std::uint64_t end = last ? facts.end.offset - segment->base() : segment->size();
     Status done;
-    if (last && facts.bad_bytes > 0) {
-      applied.rejected = keep_aside(files, folder, *file, end, end + facts.bad_bytes, epoch);
+    if (last && facts.nonzero_bytes > 0) {
+      auto kept = keep_aside(files, folder, *file, end, end + facts.nonzero_bytes, epoch);
+      if (kept) {
+        applied.rejected = std::move(*kept);
+      } else if (judge(facts.tail) == Verdict::kSuspect) {
+        // What somebody accepted to lose is promised to be kept; a torn end only if there is room.
+        return std::unexpected(std::move(kept.error()).with_segment(segment->number()));
+      }
     }
     if (begin < end) {
       done = copy_range(*file, *file, begin, end, begin);

@@ -27,7 +27,10 @@ class Scanner {
       if (!more) { return std::unexpected(std::move(more.error())); }
       if (!*more) { break; }
     }
-    if (facts_.end.offset < facts_.watermark) { facts_.tail.below_watermark = true; }
+    if (facts_.end.offset < facts_.watermark) {
+      facts_.tail.below_watermark = true;
+      if (facts_.what.empty()) { facts_.what = "the log ends before what is known to be durable"; }
+    }
     return std::move(facts_);
   }
 
@@ -35,6 +38,7 @@ class Scanner {
   Status list() {
     auto entries = files_.list(folder_);
     if (!entries) { return std::unexpected(std::move(entries.error())); }
+    facts_.leftovers.clear();
     for (const auto& entry : *entries) {
       if (entry.is_folder) { continue; }
       if (const auto number = parse_segment_file_name(entry.name)) {
@@ -60,7 +64,7 @@ class Scanner {
     }
     const bool fits = state == BlockState::kGood && header.log_id == superblock_.log_id &&
                       header.number == number.value() && header.base == base.value() &&
-                      header.size == bytes.file_size() && header.size >= kSegmentHeaderBytes + kSegmentFooterBytes;
+                      header.size == bytes.file_size() && segment_size_is_possible(header.size);
     return fits ? std::optional(header) : std::nullopt;
   }
 
@@ -95,6 +99,10 @@ class Scanner {
     const Offset start(base.value() + kSegmentHeaderBytes);
     std::optional<SegmentHeader> header;
     std::optional<SegmentBytes> bytes;
+    if (!sizes_.contains(number.value())) {
+      // A living writer may have made it since.
+      if (auto done = list(); !done) { return std::unexpected(std::move(done.error())); }
+    }
     if (sizes_.contains(number.value())) {
       auto opened = open(number);
       if (!opened) { return std::unexpected(std::move(opened.error())); }
@@ -115,7 +123,7 @@ class Scanner {
       // The last segment was about to be left for one that is not there and never held anything: its footer is an
       // unfinished end like any other.
       if (bytes) { facts_.leftovers.push_back(folder_ / segment_file_name(number)); }
-      facts_.bad_bytes = facts_.segments.back()->size() - facts_.totals.end;
+      facts_.bad_bytes = facts_.nonzero_bytes = facts_.segments.back()->size() - facts_.totals.end;
       facts_.tail.header_zero = true;
       facts_.what = "a footer was written and the next segment never used";
       return false;
@@ -143,7 +151,9 @@ class Scanner {
           continue;
         }
       }
-      return end_of_frames(bytes, place);
+      auto end = end_of_frames(bytes, place);
+      if (!end) { return std::unexpected(std::move(end.error())); }
+      if (*end != End::kLookAgain) { return *end == End::kOfSegment; }
     }
   }
 
@@ -196,8 +206,10 @@ class Scanner {
     edges_.erase(edges_.begin(), edges_.begin() + static_cast<std::ptrdiff_t>(settled));
   }
 
+  enum class End : std::uint8_t { kOfSegment, kOfLog, kLookAgain };
+
   // There is no whole frame here: the segment was left here, or the log ends here, well or not.
-  Result<bool> end_of_frames(SegmentBytes& bytes, const FramePlace& place) {
+  Result<End> end_of_frames(SegmentBytes& bytes, const FramePlace& place) {
     const Segment& segment = *facts_.segments.back();
     auto footer = footer_of(bytes);
     if (!footer) { return std::unexpected(std::move(footer.error())); }
@@ -209,7 +221,7 @@ class Scanner {
         if (!rest) { return std::unexpected(std::move(rest.error())); }
         if (*rest == segment.size() - kSegmentFooterBytes) {
           facts_.what.clear();
-          return true;
+          return End::kOfSegment;
         }
       }
     }
@@ -222,9 +234,20 @@ class Scanner {
       raise_watermark(Offset(segment.end().value() + kSegmentHeaderBytes));
     }
     settle_edges();
+    // Beside a living writer what was read here may be older than what was found further on: one more look, at fresh
+    // bytes, tells that from damage.
+    const bool looks_bad = facts_.end.offset < facts_.watermark || judge(facts_.tail) == Verdict::kSuspect;
+    if (looks_bad && looked_again_at_ != facts_.end.offset) {
+      looked_again_at_ = facts_.end.offset;
+      facts_.tail = {};
+      facts_.bad_bytes = facts_.nonzero_bytes = 0;
+      facts_.resumes_at.reset();
+      bytes.forget();
+      return End::kLookAgain;
+    }
     if (facts_.tail.only_zeros) { facts_.what.clear(); }
     if (auto done = find_spare(); !done) { return std::unexpected(std::move(done.error())); }
-    return false;
+    return End::kOfLog;
   }
 
   Result<std::optional<SegmentFooter>> footer_of(SegmentBytes& bytes) {
@@ -248,7 +271,7 @@ class Scanner {
     const Segment& segment = *facts_.segments.back();
     auto after = bytes.after_last_nonzero(place.offset, segment.size());
     if (!after) { return std::unexpected(std::move(after.error())); }
-    facts_.bad_bytes = *after - place.offset;
+    facts_.bad_bytes = facts_.nonzero_bytes = *after - place.offset;
     // A recovery that was cutting here and did not finish: what reads as zeros may not be zeros on the disk.
     const Offset cut_end(superblock_.cut_end);
     if (cut_end > facts_.end.offset && cut_end <= segment.end()) {
@@ -317,6 +340,7 @@ class Scanner {
     const SegmentNumber number = last.number().next();
     if (!sizes_.contains(number.value())) { return {}; }
     auto bytes = open(number);
+    if (!bytes && bytes.error().code() == ErrorCode::kNotFound) { return {}; }
     if (!bytes) { return std::unexpected(std::move(bytes.error())); }
     auto header = header_of(*bytes, number, last.end());
     if (!header) { return std::unexpected(std::move(header.error())); }
@@ -342,6 +366,7 @@ class Scanner {
   std::map<std::uint64_t, std::uint64_t> sizes_;  // of the segment files, by number
   FrameChain chain_;
   std::vector<LogPoint> edges_;  // between frames, past the watermark so far
+  std::optional<Offset> looked_again_at_;
   ScanFacts facts_;
 };
 

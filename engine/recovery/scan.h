@@ -43,8 +43,9 @@ struct ScanFacts {
   TailFacts tail;
   std::string what;  // why there is no whole frame at B; empty if only zeros follow
 
-  SegmentTotals totals;         // of the last segment, up to B
-  std::uint64_t bad_bytes = 0;  // from B to after the last byte that is not zero
+  SegmentTotals totals;             // of the last segment, up to B
+  std::uint64_t bad_bytes = 0;      // from B to after the last byte that is not zero
+  std::uint64_t nonzero_bytes = 0;  // likewise, but without what only an unfinished recovery was about to zero
   std::uint64_t frames = 0;
   std::uint64_t frames_in_doubt = 0;   // past W
   std::uint32_t epoch = 0;             // the highest in a frame

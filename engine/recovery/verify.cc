@@ -36,9 +36,17 @@ class Verifier {
       bytes_all_ += entry.size;
     }
     const std::uint64_t last = last_segment();
-    for (std::uint64_t number = 1; number <= last; ++number) {
+    for (std::uint64_t number = 1; number <= last;) {
       auto done = check_segment(SegmentNumber(number), number == last);
       if (!done) { return done; }
+      // A missing segment's hole takes in the missing ones after it.
+      const auto next = sizes_.upper_bound(number);
+      if (sizes_.contains(number) || next == sizes_.end()) {
+        if (number == last) { break; }
+        number = sizes_.contains(number) ? number + 1 : last;
+      } else {
+        number = std::min(next->first, last);
+      }
     }
     for (auto spare = sizes_.upper_bound(last); spare != sizes_.end(); ++spare) {
       if (auto done = check_spare(SegmentNumber(spare->first)); !done) { return done; }
@@ -104,8 +112,7 @@ class Verifier {
     SegmentHeader header{};
     const bool good = decode_segment_header(*sector, header) == BlockState::kGood &&
                       header.log_id == superblock_.log_id && header.number == number.value() &&
-                      header.size >= kSegmentHeaderBytes + kSegmentFooterBytes &&
-                      (!base_known_ || header.base == base.value());
+                      segment_size_is_possible(header.size) && (!base_known_ || header.base == base.value());
     if (!good) {
       open_hole(number, path, 0, "the segment's header is not as it was written, or belongs elsewhere");
       report_.damages.back().bytes = bytes.file_size();
@@ -156,7 +163,8 @@ class Verifier {
       }
       // Nothing whole follows in this segment; its footer may still tell how far its events went.
       // Without one, what is known durable does.
-      const std::uint64_t durable = std::min(facts_.watermark.value(), header.base + header.size) - header.base;
+      const std::uint64_t durable =
+          std::min(std::max(facts_.watermark.value(), header.base) - header.base, header.size);
       const std::uint64_t end = *footer ? (*footer)->end : std::max(durable, place.offset);
       if (damage.segment == number) { damage.bytes = end - damage.offset->value(); }
       if (one_frame_until == end) { damage.last_position = one_frame_last; }

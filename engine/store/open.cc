@@ -3,6 +3,7 @@
 #include <bit>
 #include <cerrno>
 #include <chrono>
+#include <limits>
 #include <new>
 #include <string>
 #include <system_error>
@@ -13,6 +14,7 @@
 #include "engine/recovery/folder.h"
 #include "engine/recovery/scan.h"
 #include "engine/store/store_core.h"
+#include "platform/io.h"
 #include "tidemark/limits.hpp"
 
 namespace tidemark::engine {
@@ -115,6 +117,10 @@ class Opener {
       if (!*loaded) { return std::unexpected(no_store_error(folder_)); }
       loaded_ = **loaded;
       if (auto done = scan(); !done) { return done; }
+      // A writer that came meanwhile has changed what may be shown.
+      auto now = load_superblocks(files_, folder_);
+      if (!now) { return std::unexpected(std::move(now.error())); }
+      if (*now && (*now)->newest.epoch != loaded_.newest.epoch && look < kLooks) { continue; }
       if (verdict_ != Verdict::kDamaged && verdict_ != Verdict::kSuspect) { break; }
       auto alive = files_.is_locked(folder_ / kLockName);
       if (!alive || !*alive || look == kLooks) { break; }
@@ -229,10 +235,13 @@ class Opener {
       if (entry.name == kLockName) { continue; }
       if (auto gone = files_.unlink(folder_ / entry.name); !gone) { return gone; }
     }
-    // Whoever made the folder may have been killed before its name was durable. A folder that was given to us, in one
-    // that we may not read, is its giver's to keep.
-    if (auto done = files_.sync_folder(parent_of_folder()); !done && done.error().system_error() != EACCES) {
-      return done;
+    // Whoever made the folder, and those above it, may have been killed before their names were durable. A folder that
+    // was given to us, in one that we may not read, is its giver's to keep.
+    const std::filesystem::path parent = parent_of_folder();
+    if (auto done = files_.sync_folder(parent); !done && done.error().system_error() != EACCES) { return done; }
+    for (auto above = parent; above.has_relative_path() && above.has_parent_path();) {
+      above = above.parent_path();
+      (void)files_.sync_folder(above);
     }
     const FileId log_id = platform::random_uuid(environment_.machine);
     if (auto done = make_maker(log_id); !done) { return done; }
@@ -293,7 +302,7 @@ class Opener {
   static Result<bool> holds_only_a_header(platform::File& file, std::uint64_t size) {
     std::vector<std::byte> piece(std::size_t{1} << 16U);
     for (std::uint64_t at = kSegmentHeaderBytes; at < size; at += piece.size()) {
-      auto read = file.pread(piece, at);
+      auto read = platform::read_up_to(file, piece, at);
       if (!read) { return std::unexpected(std::move(read.error())); }
       if (!all_zero(Bytes(piece).first(*read))) { return false; }
     }
@@ -312,7 +321,12 @@ class Opener {
     if (!superblocks) { return std::unexpected(std::move(superblocks.error())); }
     core_->superblocks_ = std::move(*superblocks);
 
-    const std::uint32_t epoch = std::max(loaded_.newest.epoch, facts_.epoch) + 1;
+    const std::uint32_t last_epoch = std::max(loaded_.newest.epoch, facts_.epoch);
+    if (last_epoch == std::numeric_limits<std::uint32_t>::max()) {
+      return std::unexpected(
+          Error(ErrorCode::kDamaged, "the store's epoch cannot be raised: it is not one of ours").with_path(folder_));
+    }
+    const std::uint32_t epoch = last_epoch + 1;
     auto tail = repair_tail(environment_, folder_, facts_, epoch, *core_->superblocks_);
     if (!tail) { return std::unexpected(std::move(tail.error())); }
     switch (verdict_) {
@@ -349,7 +363,13 @@ class Opener {
 
   Status check_clock() {
     if (facts_.frames == 0) { return {}; }
-    const auto behind = RecordedTime(std::chrono::nanoseconds(facts_.recorded_ns)) - started_;
+    const RecordedTime last_recorded{std::chrono::nanoseconds(facts_.recorded_ns)};
+    if (last_recorded <= started_) { return {}; }
+    if (last_recorded == RecordedTime::max()) {
+      return std::unexpected(
+          Error(ErrorCode::kDamaged, "the last recorded time is the last there is").with_path(folder_));
+    }
+    const auto behind = last_recorded - started_;
     if (behind >= kClockReported) { core_->report_.clock_behind = behind; }
     if (behind < kClockRefused || options_.accept_clock) { return {}; }
     const auto days = std::chrono::duration_cast<std::chrono::days>(behind).count();

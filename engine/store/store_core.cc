@@ -82,11 +82,14 @@ Result<Receipt> StoreCore::append(const Batch& batch, const AppendOptions& optio
 }
 
 Result<Ticket> StoreCore::submit(const Batch& batch, const AppendOptions& options, Committer::Room room) {
+  if (auto writable = check_writable(); !writable) { return std::unexpected(std::move(writable.error())); }
   try {
+    // Made first, so that nothing can fail once the batch has its place.
+    auto state = std::make_shared<detail::TicketState>(shared_from_this(), *committer_, completions_);
     auto outcome = begin_append(batch, options, room, false);
     if (!outcome) { return std::unexpected(std::move(outcome.error())); }
-    return Ticket(
-        std::make_shared<detail::TicketState>(shared_from_this(), *committer_, completions_, std::move(*outcome)));
+    state->set_outcome(std::move(*outcome));
+    return Ticket(std::move(state));
   } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
 }
 
@@ -96,19 +99,20 @@ Status StoreCore::wait_durable(Position position, const std::stop_token& stop) {
     return writable;
   }
   try {
-    return committer_->reach(position.next(), Level::kDurable, stop);
+    const bool last_of_all = position.next() == Position(0);
+    return committer_->reach(last_of_all ? position : position.next(), Level::kDurable, stop);
   } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
 }
 
 Position StoreCore::visible_end(const ReadOptions& options) const {
   if (!committer_) { return end_.position; }
   const Visibility usual = options_.durability == Durability::kBuffered ? Visibility::kWritten : Visibility::kDurable;
-  const Position durable = committer_->durable();
-  if (committer_->failed()) { return durable; }
   const Position written = committer_->written();
+  const Position durable = std::min(committer_->durable(), written);
+  if (committer_->failed()) { return durable; }  // asked last: what was written before a failure is not shown after it
   if (options.visibility.value_or(usual) == Visibility::kWritten) { return written; }
   // Reading one's own buffered writes shows what is written: a batch is seen whole or not at all.
-  return options.at_least && *options.at_least >= durable ? written : durable;
+  return options.at_least && *options.at_least >= durable && *options.at_least < written ? written : durable;
 }
 
 Cursor StoreCore::read(const Query& query, const ReadOptions& options) const {
@@ -137,14 +141,16 @@ Result<std::optional<OwnedEvent>> StoreCore::find(const EventId& id) const {
 
 Result<std::optional<StreamInfo>> StoreCore::stream(std::string_view name) const {
   if (is_closed()) { return std::unexpected(Error(ErrorCode::kClosed, "the store was closed")); }
-  if (damage_) { return std::unexpected(*damage_); }
-  const Position end = visible_end({});
-  const index::Key key = index::make_key(index::KeyKind::kStream, name);
-  const std::uint64_t count = catalog_.keys().count(key, end);
-  if (count == 0) { return std::optional<StreamInfo>(); }
-  Position last;
-  (void)catalog_.keys().positions(key, count - 1, {&last, 1}, end);
-  return StreamInfo{std::string(name), Version(count - 1), last};
+  try {
+    if (damage_) { return std::unexpected(*damage_); }
+    const Position end = visible_end({});
+    const index::Key key = index::make_key(index::KeyKind::kStream, name);
+    const std::uint64_t count = catalog_.keys().count(key, end);
+    if (count == 0) { return std::optional<StreamInfo>(); }
+    Position last;
+    (void)catalog_.keys().positions(key, count - 1, {&last, 1}, end);
+    return StreamInfo{std::string(name), Version(count - 1), last};
+  } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
 }
 
 Result<std::vector<StreamInfo>> StoreCore::streams(const StreamListOptions& options) const {
@@ -194,6 +200,19 @@ StoreInfo StoreCore::info() const {
   return info;
 }
 
+// Twice: then either superblock alone tells that the store was closed, and how far its log goes.
+Status StoreCore::seal() {
+  const Offset end = committer_->marks().durable.offset;
+  Status done;
+  for (int copy = 0; copy < 2 && done; ++copy) {
+    done = superblocks_->write([&](Superblock& superblock) {
+      superblock.state = StoreState::kClosed;
+      superblock.durable_end = end.value();
+    });
+  }
+  return done;
+}
+
 Status StoreCore::close() {
   const std::scoped_lock lock(close_mutex_);
   if (close_done_) { return close_result_; }
@@ -202,14 +221,9 @@ Status StoreCore::close() {
     close_result_ = committer_->close();
     completions_.drain();
     if (close_result_) {
-      // Twice: then either superblock alone tells that the store was closed, and how far its log goes.
-      const Offset end = committer_->marks().durable.offset;
-      for (int copy = 0; copy < 2 && close_result_; ++copy) {
-        close_result_ = superblocks_->write([&](Superblock& superblock) {
-          superblock.state = StoreState::kClosed;
-          superblock.durable_end = end.value();
-        });
-      }
+      try {
+        close_result_ = seal();
+      } catch (const std::bad_alloc&) { close_result_ = std::unexpected(out_of_memory()); }
     }
   }
   closed_.store(true, std::memory_order_release);

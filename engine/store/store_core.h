@@ -56,6 +56,7 @@ class StoreCore final : public ReadSource, public std::enable_shared_from_this<S
   [[nodiscard]] Result<Outcome> begin_append(const Batch& batch, const AppendOptions& options, Committer::Room room,
                                              bool attend);
   [[nodiscard]] Status check_writable() const;
+  [[nodiscard]] Status seal();
 
   // Constant once open.
   const std::filesystem::path folder_;

@@ -8,15 +8,26 @@
 
 namespace tidemark {
 
+namespace {
+
+// Of the one who asks; the append goes on. Short enough to need no memory itself.
+Error out_of_memory() { return {ErrorCode::kOutcomeUnknown, "out of memory"}; }
+
+}  // namespace
+
 Ticket::Ticket(std::shared_ptr<detail::TicketState> state) : state_(std::move(state)) {}
 
 Result<Receipt> Ticket::wait(std::stop_token stop) const {
   try {
     return state_->wait(stop);
-  } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
+  } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
 }
 
-std::optional<Result<Receipt>> Ticket::poll() const { return state_->poll(); }
+std::optional<Result<Receipt>> Ticket::poll() const {
+  try {
+    return state_->poll();
+  } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
+}
 
 Status Ticket::on_complete(std::function<void(const Result<Receipt>&)> done) const {
   if (!done) { return std::unexpected(Error(ErrorCode::kInvalidArgument, "the callback is empty")); }

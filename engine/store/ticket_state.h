@@ -18,9 +18,11 @@ namespace tidemark::detail {
 // What a ticket stands for. Its core keeps the committer and the completions alive.
 class TicketState {
  public:
-  TicketState(std::shared_ptr<engine::StoreCore> owner, engine::Committer& committer, engine::Completions& completions,
-              engine::Outcome outcome)
-      : owner_(std::move(owner)), committer_(committer), completions_(completions), outcome_(std::move(outcome)) {}
+  TicketState(std::shared_ptr<engine::StoreCore> owner, engine::Committer& committer, engine::Completions& completions)
+      : owner_(std::move(owner)), committer_(committer), completions_(completions) {}
+
+  // Before anybody else has the ticket.
+  void set_outcome(engine::Outcome outcome) { outcome_ = std::move(outcome); }
 
   [[nodiscard]] Result<Receipt> wait(const std::stop_token& stop) const {
     return committer_.wait_for(outcome_, false, stop);
@@ -37,7 +39,7 @@ class TicketState {
   const std::shared_ptr<engine::StoreCore> owner_;
   engine::Committer& committer_;
   engine::Completions& completions_;
-  const engine::Outcome outcome_;
+  engine::Outcome outcome_{Receipt{}, nullptr, {}};
   std::atomic<bool> has_callback_ = false;
 };
 

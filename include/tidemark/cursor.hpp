@@ -42,7 +42,7 @@ struct ReadOptions {
   std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
   // Durable, or written in a store whose default durability is buffered, if not given.
   std::optional<Visibility> visibility = {};
-  // See at least up to this position, inclusive, if it was acknowledged to this process: a read of one's own writes.
+  // See at least up to this position, inclusive, if this opening has written it: a read of one's own buffered appends.
   std::optional<Position> at_least = {};
   Access access = Access::kMapped;
 };

@@ -18,18 +18,18 @@ namespace tidemark {
 // What went wrong. The numbers are stable. Codes at which an append may yet be found in the log
 // say so; after every other code it is not there.
 enum class ErrorCode : std::uint8_t {
-  kInvalidArgument = 1,     // the call makes no sense as it stands: mend the call
-  kLimitExceeded = 2,       // a name, event or batch is over a limit; the message names the limit
-  kVersionConflict = 3,     // a stream is not at the expected version; see Error::conflicts()
-  kIdConflict = 4,          // an event id is known already, with other content or company
-  kOutcomeUnknown = 5,      // the append may or may not be there after reopening: repeat it with the same ids
-  kStoreFailed = 6,         // an earlier write or sync failed: reads go on, reopen the store to append
-  kClosed = 7,              // the store was closed
-  kBusy = 8,                // too much is in flight (try_submit only)
-  kStopped = 9,             // the caller's stop token or deadline ended the wait; nothing was appended
-  kLocked = 10,             // another opening holds the store for writing; the message names it
-  kNotFound = 11,           // there is no such store
-  kNotAStore = 12,          // the folder holds something else
+  kInvalidArgument = 1,  // the call makes no sense as it stands: mend the call
+  kLimitExceeded = 2,    // a name, event or batch is over a limit; the message names the limit
+  kVersionConflict = 3,  // a stream is not at the expected version; see Error::conflicts()
+  kIdConflict = 4,       // an event id is known already, with other content or company
+  kOutcomeUnknown = 5,   // the append may or may not be there after reopening: repeat it with the same ids
+  kStoreFailed = 6,      // an earlier write or sync failed: reads go on, reopen the store to append
+  kClosed = 7,           // the store was closed
+  kBusy = 8,             // too much is in flight (try_submit only)
+  kStopped = 9,     // the caller's stop token or deadline ended the wait; nothing was appended (a ticket: ask again)
+  kLocked = 10,     // another opening holds the store for writing; the message names it
+  kNotFound = 11,   // there is no such store
+  kNotAStore = 12,  // the folder holds something else
   kUnsupportedFormat = 13,  // the store was written in a format that this library does not know
   kDamaged = 14,            // acknowledged data is damaged; the error says where
   kSuspectTail = 15,  // the end of the log is neither whole nor plainly torn: see OpenOptions::accept_suspect_tail
@@ -101,7 +101,7 @@ class [[nodiscard]] Error {
   std::vector<Conflict> conflicts_;
 };
 
-// One line with everything the error knows: code, message, path, segment, offset, errno, conflicts.
+// One line with what the error knows: code, message (which names every conflict), path, segment, offset, errno.
 [[nodiscard]] std::string to_string(const Error& error);
 
 // A value, or why there is none.

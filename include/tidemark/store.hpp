@@ -109,8 +109,8 @@ class Store {
   ~Store();
 
   // Appends and waits until the answer stands at the asked durability. Errors: kVersionConflict, kIdConflict,
-  // kInvalidArgument, kLimitExceeded, kNoSpace, kStopped, kReadOnly, kClosed, kStoreFailed, kOutOfMemory: nothing was
-  // appended. kOutcomeUnknown: perhaps, reopen and append the same batch again.
+  // kInvalidArgument, kLimitExceeded, kNoSpace, kIo, kDamaged, kStopped, kReadOnly, kClosed, kStoreFailed,
+  // kOutOfMemory: nothing was appended. kOutcomeUnknown: perhaps, reopen and append the same batch again.
   [[nodiscard]] Result<Receipt> append(const Batch& batch, const AppendOptions& options = {});
   // The short form: one stream.
   [[nodiscard]] Result<Receipt> append(std::string_view stream, Expect expect, std::span<const NewEvent> events,
@@ -122,7 +122,7 @@ class Store {
   // thread is the order in the log. Waits while too much is in flight. Errors in the call itself are given here;
   // everything else, conflicts too, is the ticket's.
   [[nodiscard]] Result<Ticket> submit(const Batch& batch, const AppendOptions& options = {});
-  // The same, but kBusy instead of waiting.
+  // The same, but kBusy instead of waiting for room. Ids that were used a moment ago are still waited for.
   [[nodiscard]] Result<Ticket> try_submit(const Batch& batch, const AppendOptions& options = {});
 
   // Returns once the event at this position is durable. A position that nothing was appended at yet is waited for.

@@ -171,7 +171,8 @@ TEST(MemoryKeyIndex, ReadersBesideTheAdder) {
         std::uint64_t end = 0;
         while (end < kCount) {
           end = published.load(std::memory_order_acquire);
-          const Key key = make_key(KeyKind::kStream, "k" + std::to_string(end % 10));
+          const std::string name = "k" + std::to_string(end % 10);
+          const Key key = make_key(KeyKind::kStream, name);
           const std::uint64_t expected = end / 10;  // of the key whose turn is next
           if (index.count(key, Position(end)) != expected) { wrong = true; }
           Position first;

@@ -140,6 +140,25 @@ TEST(FailStopOf, AWriteThatFailsHalfwayIsCutAtTheNextOpening) {
   EXPECT_GT(again.recovery().bytes_cut, 0U);
 }
 
+// After a failed sync the page cache shows bytes that are on no disk, and a later sync of them succeeds and writes
+// nothing. Opening rewrites them before it calls them durable.
+TEST(FailStopOf, OpeningRewritesWhatAFailedSyncLeft) {
+  World world;
+  Store store = world.open(tiny_segments());
+  must(append(store, "a", "1"));
+  fail_calls(world, World::Kind::kDatasync, "segment-");
+  EXPECT_TRUE(fails_with(append(store, "a", std::string(1500, '2')), ErrorCode::kOutcomeUnknown));
+  EXPECT_TRUE(fails_with(store.close(), ErrorCode::kStoreFailed));
+  world.files.set_fault_rule({});
+  Store again = world.open(tiny_segments());
+  ASSERT_EQ(read(again).size(), 2U);
+  EXPECT_GT(again.recovery().bytes_in_doubt, 0U);
+  world.files.power_off();
+  (void)again.close();
+  world.files.power_on(1, 0.0);
+  EXPECT_EQ(read(world.open(tiny_segments())).size(), 2U);
+}
+
 // Two groups are under way, for the second waits for a roll: the first was being written, the second never touched a
 // file.
 TEST(FailStopOf, GroupsBehindTheFailedOneAreRefusedAndNotUnknown) {

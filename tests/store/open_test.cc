@@ -99,8 +99,7 @@ TEST_P(Refused, MissingEmptyAFileOrOtherThings) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
 }
 
-TEST_P(Refused, OtherThingsEvenWhereAStoreMayBeMade) {
-  if (GetParam()) { GTEST_SKIP() << "a reader never makes a store"; }
+TEST(Open, OtherThingsAreRefusedEvenWhereAStoreMayBeMade) {
   const TempFolder folder;
   std::ofstream(folder.path() / "thesis.tex") << "text";
   EXPECT_TRUE(fails_with(Store::open(folder.path()), ErrorCode::kNotAStore));
