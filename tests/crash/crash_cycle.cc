@@ -56,7 +56,7 @@ class Cycle {
 
   void arm(std::uint64_t calls) { left_ = calls; }
   void disarm() { left_.reset(); }
-  [[nodiscard]] bool crashed() const { return files_.is_off() || dead_; }
+  [[nodiscard]] bool crashed() const { return files_.is_off() || dead_ || sync_failed_; }
 
   std::optional<platform::SeamFault> watch(const platform::SeamCall& call) {
     using Kind = platform::SeamCall::Kind;
@@ -74,6 +74,11 @@ class Cycle {
     if (superblock && (call.kind == Kind::kPwritev || call.kind == Kind::kDatasync)) {
       histogram_.count(Met::kCrashInSuperblockWrite);
     }
+    if (call.kind == Kind::kDatasync && chance(0.5)) {
+      sync_failed_ = true;
+      histogram_.count(Met::kSyncFailed);
+      return platform::SeamFault{.error = EIO};
+    }
     if (chance(0.35)) {
       // Killed here: nothing more is done, and what was done stays as it is, synced or not.
       dead_ = true;
@@ -86,6 +91,15 @@ class Cycle {
 
   // What comes after a crash: the machine starts again, or, after a kill, only the process.
   void come_back() {
+    if (sync_failed_) {
+      sync_failed_ = false;
+      in_roll_ = false;
+      // The same process opens the store again, on the same page cache; or the power goes first.
+      if (!chance(0.3)) { return; }
+      files_.power_off();
+      power_cycle();
+      return;
+    }
     if (dead_) {
       dead_ = false;
       files_.kill_process();
@@ -508,6 +522,7 @@ class Cycle {
   std::optional<Store> store_;
   std::optional<std::uint64_t> left_;  // calls until the power goes
   bool dead_ = false;                  // the process was killed in the middle of a call
+  bool sync_failed_ = false;           // once, somewhere
   bool in_roll_ = false;
   bool opening_ = false;
   bool made_ = false;

@@ -29,6 +29,8 @@ std::string_view to_string(Met met) {
       return "tail in doubt, not empty";
     case Met::kTornWithinSector:
       return "block cut within a sector";
+    case Met::kSyncFailed:
+      return "sync failed";
     case Met::kProcessKilled:
       return "process killed";
     case Met::kPowerLost:

@@ -21,6 +21,7 @@ enum class Met : std::uint8_t {
   kThreeSegments,
   kTailInDoubt,
   kTornWithinSector,
+  kSyncFailed,
   kProcessKilled,
   kPowerLost,
   kReadOnlyBeforeRecovery,
