@@ -290,10 +290,10 @@ TEST_F(Import, ALineWithoutAnEndIsBounded) {
   EXPECT_THAT(ran.err, HasSubstr("in.jsonl:1: the line is longer than 80 MiB"));
 }
 
-TEST_F(Import, ControlCharactersInNamesAreRefusedByTheStore) {
-  const Ran ran = import(R"({"stream":"s\u0007","type":"T","data":1})");
-  EXPECT_EQ(ran.exit_code, 2);
-  EXPECT_THAT(ran.err, HasSubstr("lines 1 to 1"));
+TEST_F(Import, AControlCharacterInANameIsToldOfItsLine) {
+  expect_refused(R"({"stream":"a\tb","type":"T","data":1})", "control character");
+  expect_refused(R"({"stream":"a","type":"T\u0085","data":1})", "control character");
+  expect_refused(R"({"stream":"a","type":"T","data":1,"tags":["x\u007f"]})", "control character");
 }
 
 TEST_F(Import, PlainProgressTellsEveryAcknowledgement) {

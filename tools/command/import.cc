@@ -27,6 +27,16 @@ struct IdHash {
   std::size_t operator()(const EventId& id) const { return std::hash<std::string_view>()(as_text(id.bytes())); }
 };
 
+// Whether a text, well-formed UTF-8 as JSON is, holds a control character (U+0000 to U+001F, U+007F to U+009F).
+bool holds_control_character(std::string_view text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0U;
+    if (byte < 0x20 || byte == 0x7F || (byte == 0xC2 && next <= 0x9F)) { return true; }
+  }
+  return false;
+}
+
 // What a line breaks of what a store takes; the store would tell too, but not of which line of the batch.
 std::optional<std::string> find_exceeded_limit(const ImportLine& line) {
   if (line.stream.empty() || line.stream.size() > limits::kStreamNameBytesMax) {
@@ -36,6 +46,9 @@ std::optional<std::string> find_exceeded_limit(const ImportLine& line) {
   if (line.type.empty() || line.type.size() > limits::kTypeBytesMax) {
     return fmt::format("field \"type\" must have 1 to {} bytes, not {}", limits::kTypeBytesMax, line.type.size());
   }
+  for (const std::string& name : {line.stream, line.type}) {
+    if (holds_control_character(name)) { return "a stream's name or type holds a control character"; }
+  }
   if (line.tags.size() > limits::kTagsPerEventMax) {
     return fmt::format("field \"tags\" must have at most {} tags, not {}", limits::kTagsPerEventMax, line.tags.size());
   }
@@ -43,6 +56,7 @@ std::optional<std::string> find_exceeded_limit(const ImportLine& line) {
     if (tag.empty() || tag.size() > limits::kTagBytesMax) {
       return fmt::format("a tag must have 1 to {} bytes, not {}", limits::kTagBytesMax, tag.size());
     }
+    if (holds_control_character(tag)) { return "a tag holds a control character"; }
   }
   if (line.data.size() + line.metadata.size() > limits::kEventBytesMax) {
     return fmt::format("data and metadata together must have at most {} MiB, not {} bytes",

@@ -51,6 +51,15 @@ Outcome<Store> open_to_read(const std::string& folder) {
     case RecoveryKind::kSuspectAccepted:
       break;
   }
+  if (report.superblock_lost) {
+    talk("one of the two superblocks cannot be read; the other serves, and the next writer makes it again");
+  }
+  const std::uint64_t shown = opened->info().events;
+  if (report.kind != RecoveryKind::kDamaged && report.events_kept > shown) {
+    talk(
+        fmt::format("{} more events stand past what is known to be durable: the next commit, or a recovery, shows them",
+                    with_separators(report.events_kept - shown)));
+  }
   return *std::move(opened);
 }
 
