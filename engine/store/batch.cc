@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <functional>
+#include <new>
 #include <utility>
+
+#include "engine/commit/encoded_batch.h"
 
 namespace tidemark {
 
@@ -80,6 +83,13 @@ Batch::Stream& Batch::Stream::add(const NewEvent& event) {
   entry.metadata.assign(event.metadata.begin(), event.metadata.end());
   batch_->events_.push_back(std::move(entry));
   return *this;
+}
+
+Status Batch::validate() const {
+  try {
+    auto encoded = engine::EncodedBatch::encode(*this);
+    return encoded ? Status() : Status(std::unexpected(std::move(encoded.error())));
+  } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
 }
 
 void Batch::clear() {

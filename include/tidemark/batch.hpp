@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tidemark/error.hpp"
 #include "tidemark/event.hpp"
 #include "tidemark/expect.hpp"
 #include "tidemark/types.hpp"
@@ -48,6 +49,9 @@ class Batch {
   Stream to(std::string_view stream, Expect expect = Expect::any());
   // Names a stream that only has to meet the expectation.
   Batch& check(std::string_view stream, Expect expect);
+
+  // What an append of this batch would be refused for whatever the store holds: kInvalidArgument, kLimitExceeded.
+  [[nodiscard]] Status validate() const;
 
   [[nodiscard]] std::size_t event_count() const { return events_.size(); }
   [[nodiscard]] bool empty() const { return events_.empty(); }

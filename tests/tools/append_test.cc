@@ -180,6 +180,13 @@ TEST_F(Append, LimitsAreRefusedByName) {
   EXPECT_EQ(read({}).json_lines().size(), 1U);
 }
 
+TEST_F(Append, WhatIsRefusedMakesNoStore) {
+  EXPECT_EQ(run({"append", store_, "", "--type", "T"}).exit_code, 2);
+  EXPECT_EQ(run({"append", store_, "s", "--type", std::string(300, 't')}).exit_code, 2);
+  EXPECT_EQ(run({"append", store_, std::string(2000, 's'), "--type", "T"}).exit_code, 2);
+  EXPECT_FALSE(std::filesystem::exists(store_));
+}
+
 TEST_F(Append, ReadTakesAPartInEitherDirection) {
   append_some();
   EXPECT_THAT(positions(read({})), ElementsAre(0, 1, 2, 3, 4));

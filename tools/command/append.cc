@@ -109,9 +109,14 @@ Outcome<ExitCode> run_append(const AppendCommandOptions& options) {
     if (!event.id || event.id->is_nil()) { return bad_input("--id: must be a UUID, not the nil one"); }
   }
 
+  Batch batch;
+  batch.to(options.stream, *expect).add(event);
+  // Before a store is made that would then be empty.
+  if (auto valid = batch.validate(); !valid) { return failed(valid.error()); }
+
   Outcome<Store> store = open_to_write(options.store);
   if (!store) { return std::unexpected(std::move(store.error())); }
-  const Result<Receipt> receipt = store->append(options.stream, *expect, {event});
+  const Result<Receipt> receipt = store->append(batch);
   if (!receipt) { return failed(receipt.error()); }
   Output out;
   out.line(options.json ? receipt_json(options, *receipt) : receipt_text(*receipt));
