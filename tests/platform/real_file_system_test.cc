@@ -51,6 +51,9 @@ TEST_F(RealFileSystemTest, AFileSizeLimitIsNoSpace) {
 }
 
 TEST_F(RealFileSystemTest, ZerosDoNotNeedASecondDescriptor) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the sanitizers' runtime needs a descriptor itself to look at an object's type";
+#endif
   EXPECT_TRUE(in_child([&] {
     const auto file = must(fs.open(temp.path() / "a", OpenMode::kCreate));
     const rlimit limit = {.rlim_cur = 0, .rlim_max = 0};
