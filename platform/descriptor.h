@@ -36,6 +36,8 @@ class Descriptor {
 
   explicit operator bool() const { return number_ >= 0; }
   [[nodiscard]] int number() const { return number_; }
+  // The number, no longer owned.
+  int release() { return std::exchange(number_, -1); }
 
  private:
   int number_;

@@ -57,6 +57,9 @@ class File {
 class FileLock {
  public:
   virtual ~FileLock() = default;
+  // Whether the lock's file still stands under its name. If somebody removed or replaced it (kLocked), another process
+  // can take a lock of its own there, and this one excludes nobody any more.
+  [[nodiscard]] virtual Status check() = 0;
 };
 
 struct DirectoryEntry {
@@ -75,6 +78,7 @@ enum class OpenMode : std::uint8_t {
 struct FileSystemTraits {
   std::string name;        // "ext4", "btrfs", …, or the magic number in hex
   bool zeros_help = true;  // writing zeros ahead makes later commits cheaper (not on copy-on-write, nor in memory)
+  std::string objection;   // why no store should live there; empty if nothing speaks against it
 };
 
 class FileSystem {

@@ -28,7 +28,7 @@ Result<std::size_t> read_up_to(File& file, std::span<std::byte> into, std::uint6
   std::size_t read = 0;
   while (read < into.size()) {
     const Result<std::size_t> more = uninterrupted([&] { return file.pread(into.subspan(read), offset + read); });
-    if (!more) return more;
+    if (!more) return std::unexpected(Error(more.error()).with_offset(Offset(offset + read)));
     if (*more == 0) break;
     read += *more;
   }

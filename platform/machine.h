@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 
 namespace tidemark::platform {
@@ -17,6 +18,8 @@ class Machine {
   virtual void fill_random(std::span<std::byte> into) = 0;
   // Changes with every boot of the machine; all zero if the system does not tell.
   [[nodiscard]] virtual Uuid boot_id() = 0;
+  // A mark of this process, never 0. A forked child has another one. Cheap enough to ask at every call.
+  [[nodiscard]] virtual std::uint64_t process() = 0;
 };
 
 [[nodiscard]] Machine& real_machine();

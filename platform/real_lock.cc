@@ -9,6 +9,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <pthread.h>
 #include <string>
 #include <string_view>
 #include <sys/stat.h>
@@ -38,21 +39,41 @@ std::optional<FileId> id_of(const Descriptor& file) {
   return FileId{.device = status.st_dev, .inode = status.st_ino};
 }
 
-// The files that are locked, and by which process: after a fork the entries of the parent are here too.
+struct Holder {
+  pid_t process;   // a child made without fork()'s handlers finds its parent's entries here
+  int descriptor;  // of the lock's file
+};
+
+// The files that this process has locked.
 struct Registry {
   std::mutex mutex;
-  std::map<FileId, pid_t> owners;
+  std::map<FileId, Holder> holders;
 
   // With the mutex held.
   [[nodiscard]] bool is_ours(const FileId& id) const {
-    const auto found = owners.find(id);
-    return found != owners.end() && found->second == ::getpid();
+    const auto found = holders.find(id);
+    return found != holders.end() && found->second.process == ::getpid();
   }
 };
 
+Registry& registry();
+
+// A forked child holds none of its parent's locks. It closes their files at once: while it lived, its copies would keep
+// a lock taken that the parent dropped by dying.
+void forget_in_child() {
+  Registry& all = registry();
+  for (const auto& [id, holder] : all.holders) ::close(holder.descriptor);
+  all.holders.clear();
+  all.mutex.unlock();
+}
+
 // Never destroyed, for the locks that outlive the statics.
 Registry& registry() {
-  static Registry& all = *new Registry;
+  static Registry& all = []() -> Registry& {
+    auto* made = new Registry;
+    ::pthread_atfork([] { registry().mutex.lock(); }, [] { registry().mutex.unlock(); }, &forget_in_child);
+    return *made;
+  }();
   return all;
 }
 
@@ -65,22 +86,42 @@ struct flock whole_file(short type) {
 
 class RealLock final : public FileLock {
  public:
-  RealLock(Descriptor file, const FileId& id) : file_(std::move(file)), id_(id) {}
+  RealLock(Descriptor file, const FileId& id, std::filesystem::path path)
+      : file_(std::move(file)), id_(id), path_(std::move(path)) {}
 
   ~RealLock() override {
-    if (owner_ != ::getpid()) return;  // a forked child: the lock is its parent's
+    if (owner_ != ::getpid()) {  // a forked child: the lock is its parent's, and its own copy was closed at the fork
+      (void)file_.release();
+      return;
+    }
     Registry& all = registry();
     const std::lock_guard guard(all.mutex);
     // Said in so many words, since a forked child may keep the open file for long.
     struct flock unlock = whole_file(F_UNLCK);
     ::fcntl(file_.number(), F_OFD_SETLK, &unlock);
     file_ = Descriptor();
-    all.owners.erase(id_);
+    all.holders.erase(id_);
+  }
+
+  Status check() override {
+    struct stat status;
+    if (::stat(path_.c_str(), &status) != 0) {
+      if (errno != ENOENT) return os_failure(errno, "look for the lock file", path_);
+    } else if (FileId{.device = status.st_dev, .inode = status.st_ino} == id_) {
+      return {};
+    }
+    return without_exceptions([&]() -> Status {
+      return std::unexpected(Error(ErrorCode::kLocked,
+                                   "the lock file was removed or replaced while the store was open: another process "
+                                   "may be writing; nobody but its writer may remove a store's files")
+                                 .with_path(path_));
+    });
   }
 
  private:
   Descriptor file_;
   const FileId id_;
+  const std::filesystem::path path_;
   const pid_t owner_ = ::getpid();
 };
 
@@ -119,11 +160,43 @@ std::string line_after(std::string_view text, std::string_view name) {
   return {};
 }
 
-// What the lock file tells of who holds it, such as "process 17 on host lab since 2024-05-01T10:00:00Z".
 std::string read_holder(const Descriptor& file) {
   std::array<char, 512> buffer{};
   const ssize_t n = ::pread(file.number(), buffer.data(), buffer.size(), 0);
-  const std::string_view text(buffer.data(), n > 0 ? static_cast<std::size_t>(n) : 0);
+  return holder_of({buffer.data(), n > 0 ? static_cast<std::size_t>(n) : 0});
+}
+
+std::unexpected<Error> locked_by(const std::string& holder, const std::filesystem::path& path) {
+  return std::unexpected(Error(ErrorCode::kLocked, "the lock is held by " + holder).with_path(path));
+}
+
+Result<std::unique_ptr<FileLock>> lock_throwing(const std::filesystem::path& path) {
+  Registry& all = registry();
+  // Before the file is open: no fork comes between, after which a child would hold a copy that nobody knows of.
+  const std::lock_guard guard(all.mutex);
+  Descriptor file(above_standard(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644)));
+  if (!file) return os_failure(errno, kLocking, path);
+  const auto id = id_of(file);
+  if (!id) return os_failure(errno, kLocking, path);
+
+  // Made before the RealLock: once that exists, nothing may throw while the mutex is held, which its destructor takes.
+  std::map<FileId, Holder> entry = {{*id, {.process = ::getpid(), .descriptor = file.number()}}};
+  if (all.is_ours(*id)) return locked_by("this process", path);
+  struct flock range = whole_file(F_WRLCK);
+  if (::fcntl(file.number(), F_OFD_SETLK, &range) != 0) {
+    if (errno == EAGAIN || errno == EACCES) return locked_by(read_holder(file), path);
+    return os_failure(errno, kLocking, path);
+  }
+  write_holder(file);
+  auto lock = std::make_unique<RealLock>(std::move(file), *id, path);
+  all.holders.erase(*id);
+  all.holders.merge(entry);
+  return lock;
+}
+
+}  // namespace
+
+std::string holder_of(std::string_view text) {
   const std::string process = line_after(text, "pid");
   const std::string host = line_after(text, "host");
   const std::string since = line_after(text, "since");
@@ -132,35 +205,6 @@ std::string read_holder(const Descriptor& file) {
   if (!since.empty()) holder += " since " + since;
   return holder;
 }
-
-std::unexpected<Error> locked_by(const std::string& holder, const std::filesystem::path& path) {
-  return std::unexpected(Error(ErrorCode::kLocked, "the lock is held by " + holder).with_path(path));
-}
-
-Result<std::unique_ptr<FileLock>> lock_throwing(const std::filesystem::path& path) {
-  Descriptor file(above_standard(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644)));
-  if (!file) return os_failure(errno, kLocking, path);
-  const auto id = id_of(file);
-  if (!id) return os_failure(errno, kLocking, path);
-
-  // Made before the RealLock: once that exists, nothing may throw while the mutex is held, which its destructor takes.
-  std::map<FileId, pid_t> entry = {{*id, ::getpid()}};
-  Registry& all = registry();
-  const std::lock_guard guard(all.mutex);
-  if (all.is_ours(*id)) return locked_by("this process", path);
-  struct flock range = whole_file(F_WRLCK);
-  if (::fcntl(file.number(), F_OFD_SETLK, &range) != 0) {
-    if (errno == EAGAIN || errno == EACCES) return locked_by(read_holder(file), path);
-    return os_failure(errno, kLocking, path);
-  }
-  write_holder(file);
-  auto lock = std::make_unique<RealLock>(std::move(file), *id);
-  all.owners.erase(*id);
-  all.owners.merge(entry);
-  return lock;
-}
-
-}  // namespace
 
 Result<std::unique_ptr<FileLock>> lock_real_file(const std::filesystem::path& path) {
   return without_exceptions([&] { return lock_throwing(path); });

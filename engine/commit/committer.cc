@@ -119,6 +119,10 @@ void Committer::lead(Lock& lock, bool sync) {
 
 Status Committer::write_group(Group& group) {
   try {
+    // Whoever removed the lock's file may have let another writer in, whose frames or footer these would overwrite.
+    if (group.wants_sync || group.roll_to) {
+      if (auto ours = superblocks_.check_lock(); !ours) { return ours; }
+    }
     if (group.roll_to) {
       if (auto rolled = roll(group); !rolled) { return rolled; }
     }
@@ -133,7 +137,8 @@ Status Committer::write_group(Group& group) {
     }
     return {};
   } catch (const std::bad_alloc&) {
-    return std::unexpected(Error(ErrorCode::kOutOfMemory, "memory ran out while a group of appends was written"));
+    // In few words: nothing may be thrown at who leads.
+    return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory"));
   }
 }
 

@@ -63,8 +63,7 @@ std::uint64_t record_bytes(const Event& event, const Draft& draft) {
 std::byte* put_bytes(std::byte* to, Bytes bytes) { return std::ranges::copy(bytes, to).out; }
 
 template <class Event>
-std::byte* put_record(std::byte* to, const Event& event, const Draft& draft) {
-  std::uint8_t flags = 0;
+std::byte* put_record(std::byte* to, const Event& event, const Draft& draft, std::uint8_t flags) {
   if (!event.metadata.empty()) { flags |= event_flags::kMetadata; }
   if (!draft.tags.empty()) { flags |= event_flags::kTags; }
   if (event.valid) { flags |= event_flags::kValid; }
@@ -119,7 +118,48 @@ Status check_event(const Event& event) {
 
 }  // namespace
 
-Result<EncodedBatch> EncodedBatch::encode(const Batch& batch) {
+Result<EncodedBatch> EncodedBatch::encode(const Batch& batch) { return encode_with(batch, 0); }
+
+Result<EncodedBatch> EncodedBatch::encode_lost(const Batch& batch, RecordedTime recorded) {
+  auto encoded = encode_with(batch, event_flags::kLost);
+  if (encoded) { encoded->recorded_ = recorded; }
+  return encoded;
+}
+
+std::optional<EncodedBatch> EncodedBatch::from_frame(const FrameHeader& header, Bytes table, Bytes body) {
+  EncodedBatch encoded;
+  encoded.table_bytes_ = static_cast<std::uint32_t>(table.size());
+  encoded.body_bytes_ = static_cast<std::uint32_t>(body.size());
+  encoded.flags_ = header.flags;
+  encoded.recorded_ = RecordedTime(std::chrono::nanoseconds(header.recorded_ns));
+  const std::uint64_t body_at = kFrameHeaderBytes + table.size();
+  encoded.bytes_ = std::make_unique_for_overwrite<std::byte[]>(body_at + body.size() + kFramePaddingMax);
+  put_bytes(put_bytes(encoded.bytes_.get() + kFrameHeaderBytes, table), body);
+  const Bytes own_body(encoded.bytes_.get() + body_at, body.size());
+  const auto view = BodyView::open(header, table, own_body, true);
+  if (!view) { return std::nullopt; }
+  std::vector<std::uint32_t> counts(view->stream_count());
+  EventRecord record;
+  std::uint32_t offset = view->events_begin();
+  for (std::uint32_t i = 0; i < header.event_count; ++i) {
+    const auto after = view->event_at(offset, true, record);
+    if (!after) { return std::nullopt; }
+    encoded.events_.push_back({record.stream, offset, record.id, !record.id_made});
+    encoded.has_given_ids_ = encoded.has_given_ids_ || !record.id_made;
+    ++counts[record.stream];
+    offset = *after;
+  }
+  for (std::uint32_t i = 0; i < view->stream_count(); ++i) {
+    const std::uint64_t first = view->first_version(i).value();
+    encoded.streams_.push_back({index::make_key(index::KeyKind::kStream, view->stream_name(i)),
+                                first == 0 ? Expect::no_stream() : Expect::exactly(first - 1), counts[i], i});
+  }
+  encoded.body_hash_ = platform::xxh3_64(own_body);
+  encoded.zero_runs_ = find_zero_runs(own_body);
+  return encoded;
+}
+
+Result<EncodedBatch> EncodedBatch::encode_with(const Batch& batch, std::uint8_t more_flags) {
   const auto& named = BatchAccess::streams(batch);
   const auto& added = BatchAccess::events(batch);
   for (const auto& stream : named) {
@@ -216,7 +256,7 @@ Result<EncodedBatch> EncodedBatch::encode(const Batch& batch) {
   encoded.events_.reserve(added.size());
   for (std::size_t i = 0; i < added.size(); ++i) {
     std::byte* const at = to;
-    to = put_record(to, added[i], drafts[i]);
+    to = put_record(to, added[i], drafts[i], more_flags);
     if (checks) { to = put_check(to, at); }
     encoded.events_.push_back(
         {drafts[i].stream, static_cast<std::uint32_t>(at - body), added[i].id, added[i].id_given});

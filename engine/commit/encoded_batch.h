@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -47,6 +48,14 @@ class EncodedBatch {
  public:
   // Checks every limit. kInvalidArgument, kLimitExceeded.
   [[nodiscard]] static Result<EncodedBatch> encode(const Batch& batch);
+  // The same for placeholders of lost events, with the time that they are to have.
+  [[nodiscard]] static Result<EncodedBatch> encode_lost(const Batch& batch, RecordedTime recorded);
+  // A frame that was ordered elsewhere; it expects the versions and keeps the time that it had. Nothing if its events
+  // do not decode.
+  [[nodiscard]] static std::optional<EncodedBatch> from_frame(const FrameHeader& header, Bytes table, Bytes body);
+
+  // The recorded time that the batch has already, of a frame that was ordered elsewhere.
+  [[nodiscard]] std::optional<RecordedTime> recorded() const { return recorded_; }
 
   [[nodiscard]] bool empty() const { return events_.empty(); }
   [[nodiscard]] std::uint32_t event_count() const { return static_cast<std::uint32_t>(events_.size()); }
@@ -72,6 +81,7 @@ class EncodedBatch {
 
  private:
   EncodedBatch() = default;
+  [[nodiscard]] static Result<EncodedBatch> encode_with(const Batch& batch, std::uint8_t more_flags);
   [[nodiscard]] BodyView body_view() const;
 
   std::unique_ptr<std::byte[]> bytes_;  // header | table | body | room for padding and trailer
@@ -80,6 +90,7 @@ class EncodedBatch {
   std::uint32_t body_bytes_ = 0;
   std::uint16_t flags_ = 0;
   bool has_given_ids_ = false;
+  std::optional<RecordedTime> recorded_;
   std::uint64_t body_hash_ = 0;
   std::vector<ZeroRun> zero_runs_;
   std::vector<StreamUse> streams_;

@@ -131,8 +131,9 @@ Result<Outcome> Committer::sequence(std::shared_ptr<EncodedBatch> batch, bool lo
       try {
         return assign(batch, heads, level, attend, streams);
       } catch (const std::bad_alloc&) {
-        // Part of the bookkeeping is done and part is not: nothing more may rest on it.
-        fail(Error(ErrorCode::kOutOfMemory, "memory ran out while an append was given its place"));
+        // Part of the bookkeeping is done and part is not: nothing more may rest on it. In few words, that need no
+        // memory.
+        fail(Error(ErrorCode::kOutOfMemory, "out of memory"));
         return std::unexpected(store_failed());
       }
     }
@@ -228,7 +229,8 @@ Outcome Committer::assign(const std::shared_ptr<EncodedBatch>& batch, const Head
   const std::uint64_t offset = tail_.offset - tail_segment_->base();
   assignment.place = {tail_segment_->log_id(), tail_segment_->number().value(), offset};
   assignment.first = tail_.position;
-  assignment.recorded = std::max(environment_.clock.now(), recorded_ + std::chrono::nanoseconds(1));
+  const RecordedTime time = batch->recorded() ? *batch->recorded() : environment_.clock.now();
+  assignment.recorded = std::max(time, recorded_ + std::chrono::nanoseconds(1));
   assignment.durable = durable_.offset;
   assignment.epoch = epoch_;
   assignment.previous = trailer_;

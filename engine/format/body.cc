@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/format/body.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "platform/checksum.h"
 
 namespace tidemark::engine {
@@ -100,7 +103,28 @@ std::optional<BodyView> BodyView::open(const FrameHeader& header, Bytes table, B
     return std::nullopt;
   }
   view.events_begin_ = static_cast<std::uint32_t>(events_begin);
+  if (check_names && !view.names_are_right()) { return std::nullopt; }
   return view;
+}
+
+// A stream that is named twice would have two counts of its versions, and an empty name is none that a store takes.
+bool BodyView::names_are_right() const {
+  std::uint64_t begin = 0;
+  const std::uint64_t names = std::uint64_t{stream_count_} + type_count_ + tag_count_;
+  for (std::uint64_t i = 0; i < names; ++i) {
+    const std::uint64_t end = load_as<std::uint32_t>(body_.data() + kBodyStartBytes + 4 * i);
+    if (end <= begin) { return false; }
+    begin = end;
+  }
+  if (stream_count_ < 2) { return true; }
+  // By hash first, which is faster to compare; equal ones by name, so that nobody can make this slow.
+  std::vector<std::pair<std::uint64_t, std::string_view>> streams(stream_count_);
+  for (std::uint32_t i = 0; i < stream_count_; ++i) {
+    const std::string_view stream = stream_name(i);
+    streams[i] = {platform::xxh3_64(as_bytes(stream)), stream};
+  }
+  std::ranges::sort(streams);
+  return std::ranges::adjacent_find(streams) == streams.end();
 }
 
 Version BodyView::first_version(std::uint32_t stream) const {
@@ -126,6 +150,7 @@ std::optional<std::uint32_t> BodyView::event_at(std::uint32_t offset, bool check
   into.type = take.index(type_count_);
   into.id = EventId(take.fixed<FileId>());
   into.id_made = (flags & event_flags::kIdMade) != 0;
+  into.lost = (flags & event_flags::kLost) != 0;
   into.valid.reset();
   if ((flags & event_flags::kValid) != 0) {
     into.valid = ValidTime(std::chrono::microseconds(take.fixed<std::int64_t>()));

@@ -27,7 +27,8 @@ inline constexpr std::uint8_t kMetadata = 1U << 0U;
 inline constexpr std::uint8_t kTags = 1U << 1U;
 inline constexpr std::uint8_t kValid = 1U << 2U;
 inline constexpr std::uint8_t kIdMade = 1U << 3U;  // the id was made by the library
-inline constexpr std::uint8_t kKnown = kMetadata | kTags | kValid | kIdMade;
+inline constexpr std::uint8_t kLost = 1U << 4U;    // stands for an event that was damaged beyond reading
+inline constexpr std::uint8_t kKnown = kMetadata | kTags | kValid | kIdMade | kLost;
 }  // namespace event_flags
 
 inline constexpr std::uint64_t kBodyStartBytes = 8;
@@ -41,6 +42,7 @@ struct EventRecord {
   std::uint32_t type = 0;
   EventId id;
   bool id_made = false;
+  bool lost = false;
   std::optional<ValidTime> valid;
   std::vector<std::uint32_t> tags;
   Bytes data;
@@ -56,8 +58,8 @@ std::byte* put_varint(std::byte* to, std::uint64_t value);
 class BodyView {
  public:
   BodyView() = default;
-  // Nothing if the names do not add up. With check_names their checksum is compared too (where the frame has one); a
-  // caller that has checked the whole frame need not.
+  // Nothing if the names do not fit. With check_names their checksum is compared too (where the frame has one), and
+  // that none is empty and no stream is named twice; a caller that has checked all that for the frame before need not.
   [[nodiscard]] static std::optional<BodyView> open(const FrameHeader& header, Bytes table, Bytes body,
                                                     bool check_names);
 
@@ -77,6 +79,7 @@ class BodyView {
 
  private:
   [[nodiscard]] std::string_view name(std::uint32_t index) const;
+  [[nodiscard]] bool names_are_right() const;
 
   Bytes table_;
   Bytes body_;

@@ -17,6 +17,10 @@ namespace tidemark::engine {
 struct EventPlace {
   Offset frame;
   std::uint32_t event = 0;
+
+  // Of a lost event: it stands nowhere.
+  [[nodiscard]] static EventPlace nowhere() { return {Offset(UINT64_MAX), 0}; }
+  [[nodiscard]] bool is_nowhere() const { return frame == Offset(UINT64_MAX); }
 };
 
 // What is derived from the log: which positions a stream has, which position an id has, where a position stands. In

@@ -30,7 +30,7 @@ Status Segment::map() const {
   auto file = open_for_reading();
   if (!file) { return std::unexpected(std::move(file.error())); }
   auto mapping = (*file)->map();
-  if (!mapping) { return std::unexpected(std::move(mapping.error()).with_segment(number())); }
+  if (!mapping) { return std::unexpected(std::move(mapping.error()).with_segment(number()).with_offset(Offset(0))); }
   if ((*mapping)->bytes().size() < size()) {
     return std::unexpected(
         Error(ErrorCode::kDamaged, "the segment file is shorter than its header says: somebody cut it")
@@ -52,7 +52,10 @@ Status Segment::populate(std::uint64_t offset, std::uint64_t length) const {
     if (test_bit(populated_, window)) { continue; }
     const std::uint64_t begin = window * kWindowBytes;
     auto done = mapping_->populate(begin, std::min(kWindowBytes, size() - begin));
-    if (!done) { return std::unexpected(std::move(done.error()).with_segment(number())); }
+    if (!done) {
+      return std::unexpected(
+          std::move(done.error()).with_segment(number()).with_offset(Offset(std::max(offset, begin))));
+    }
     set_bit(populated_, window);
   }
   return {};

@@ -31,17 +31,21 @@ Result<PreparedSegment> SegmentMaker::make(const SegmentPlan& plan) const {
   platform::FileSystem& files = environment_.files;
   const std::filesystem::path path = folder_ / segment_file_name(plan.number);
   const std::filesystem::path temporary = path.string() + std::string(kTemporarySuffix);
+  if (auto ours = check_lock(); !ours) { return std::unexpected(std::move(ours.error()).with_segment(plan.number)); }
   if (auto gone = files.unlink(temporary); !gone && gone.error().code() != ErrorCode::kNotFound) {
     return std::unexpected(std::move(gone.error()));
   }
   auto file = files.open(temporary, platform::OpenMode::kCreate);
   if (!file) { return std::unexpected(std::move(file.error()).with_segment(plan.number)); }
   Status done = fill(**file, plan);
+  if (done) { done = check_lock(); }
   if (done) { done = files.rename(temporary, path); }
+  const bool named = done.has_value();
   if (done) { done = files.sync_folder(folder_); }
   if (!done) {
-    // A file that could not be filled still holds its space.
-    (void)files.unlink(temporary);
+    // A file that could not be filled, or whose name may not be durable, still holds its space: the next attempt would
+    // need as much again.
+    (void)files.unlink(named ? path : temporary);
     return std::unexpected(std::move(done.error()).with_segment(plan.number));
   }
   SegmentHeader header{};

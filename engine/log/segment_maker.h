@@ -37,16 +37,22 @@ class SegmentMaker {
  public:
   SegmentMaker(Environment environment, std::filesystem::path folder, FileId log_id, bool zeroed);
 
-  // kNoSpace, kIo; what was begun is removed again.
+  // From now on no file gets its name once this lock has lost its own: another writer's may stand there. The lock must
+  // live as long as this.
+  void guard_with(platform::FileLock& lock) { lock_ = &lock; }
+
+  // kNoSpace, kIo, kLocked (the lock lost its file); what was begun is removed again.
   [[nodiscard]] Result<PreparedSegment> make(const SegmentPlan& plan) const;
 
  private:
+  [[nodiscard]] Status check_lock() const { return lock_ == nullptr ? Status() : lock_->check(); }
   [[nodiscard]] Status fill(platform::File& file, const SegmentPlan& plan) const;
 
   Environment environment_;
   const std::filesystem::path folder_;
   const FileId log_id_;
   const bool zeroed_;
+  platform::FileLock* lock_ = nullptr;
 };
 
 // Keeps the next segment ready, made by a thread of its own while commits go on (or, without threads, by whoever needs

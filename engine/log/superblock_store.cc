@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <limits>
 #include <string>
 #include <utility>
@@ -14,10 +15,13 @@ namespace tidemark::engine {
 
 namespace {
 
+constexpr std::uint64_t kGenerationMax = std::numeric_limits<std::uint64_t>::max() / 2;
+
 struct Slot {
   bool exists = false;
   BlockState state = BlockState::kBad;
   Superblock superblock{};
+  std::optional<Error> unread = {};  // why the system did not give it
 };
 
 Result<Slot> read_slot(platform::FileSystem& files, const std::filesystem::path& path) {
@@ -25,6 +29,11 @@ Result<Slot> read_slot(platform::FileSystem& files, const std::filesystem::path&
   auto file = files.open(path, platform::OpenMode::kRead);
   if (!file) {
     if (file.error().code() == ErrorCode::kNotFound) { return slot; }
+    if (file.error().system_error() == EIO) {
+      slot.exists = true;
+      slot.unread = std::move(file.error());
+      return slot;
+    }
     return std::unexpected(std::move(file.error()));
   }
   slot.exists = true;
@@ -32,11 +41,12 @@ Result<Slot> read_slot(platform::FileSystem& files, const std::filesystem::path&
   auto read = platform::read_up_to(**file, image, 0);
   if (!read) {
     // A superblock that the medium does not give back is lost like a damaged one: the other may serve.
+    slot.unread = std::move(read.error());
     return slot;
   }
   slot.state = *read == image.size() ? decode_superblock(image, slot.superblock) : BlockState::kBad;
-  // A generation that cannot be followed by another is not one of ours.
-  if (slot.superblock.generation == std::numeric_limits<std::uint64_t>::max()) { slot.state = BlockState::kBad; }
+  // A generation that others could not follow is not one of ours.
+  if (slot.superblock.generation > kGenerationMax) { slot.state = BlockState::kBad; }
   return slot;
 }
 
@@ -102,6 +112,10 @@ Result<std::optional<LoadedSuperblocks>> load_superblocks(platform::FileSystem& 
     }
     if (look < kLooks) { continue; }
     if (!a_good && !b_good) {
+      // What was not read is not known to be damaged.
+      for (Slot& slot : *slots) {
+        if (slot.unread) { return std::unexpected(std::move(*slot.unread)); }
+      }
       return std::unexpected(
           Error(ErrorCode::kDamaged, "no superblock can be read: the store's identity and durable end are unknown")
               .with_path(folder));
@@ -157,6 +171,7 @@ Status SuperblockStore::write(const std::function<void(Superblock&)>& change) {
   next.durable_end = std::max(next.durable_end, current_.durable_end);
   next.highest_segment = std::max(next.highest_segment, current_.highest_segment);
   const unsigned slot = 1 - slot_;
+  if (auto ours = check_lock(); !ours) { return ours; }
   if (auto written = platform::write_all(*files_[slot], encode_superblock(next), 0); !written) { return written; }
   if (auto synced = files_[slot]->datasync(); !synced) { return synced; }
   current_ = next;

@@ -21,7 +21,8 @@ struct LoadedSuperblocks {
   bool lost = false;  // the other one is missing or unreadable
 };
 
-// Nothing if the folder has neither file. kUnsupportedFormat, kDamaged (no readable one), kIo.
+// Nothing if the folder has neither file. kUnsupportedFormat, kDamaged (no readable one), kIo and kOutOfMemory
+// (likewise, but because the system did not give it).
 [[nodiscard]] Result<std::optional<LoadedSuperblocks>> load_superblocks(platform::FileSystem& files,
                                                                         const std::filesystem::path& folder);
 
@@ -43,6 +44,10 @@ class SuperblockStore {
   // trusted.
   [[nodiscard]] Status write(const std::function<void(Superblock&)>& change);
   [[nodiscard]] Superblock current() const;
+  // From now on nothing is written once this lock has lost its file. The lock must live as long as this.
+  void guard_with(platform::FileLock& lock) { lock_ = &lock; }
+  // kLocked if the store's lock has lost its file.
+  [[nodiscard]] Status check_lock() const { return lock_ == nullptr ? Status() : lock_->check(); }
 
  private:
   using SlotFiles = std::array<std::unique_ptr<platform::File>, 2>;
@@ -52,6 +57,7 @@ class SuperblockStore {
   SlotFiles files_;
   Superblock current_;
   unsigned slot_;  // that holds current_
+  platform::FileLock* lock_ = nullptr;
 };
 
 }  // namespace tidemark::engine

@@ -27,9 +27,29 @@ void EventAccess::fill(Event& event, Position position, const engine::FrameReade
   event.data_ = record.data;
   event.metadata_ = record.metadata;
   event.tags_ = tags;
+  event.lost_ = record.lost;
+}
+
+void EventAccess::fill_lost(Event& event, Position position, const engine::LostEvent& lost) {
+  event = Event();
+  event.position_ = position;
+  event.version_ = lost.version;
+  event.stream_ = lost.stream;
+  event.type_ = engine::kLostType;
+  event.id_ = lost.id;
+  event.recorded_ = lost.recorded;
+  event.valid_ = std::chrono::floor<std::chrono::microseconds>(lost.recorded);
+  event.lost_ = true;
 }
 
 namespace detail {
+
+namespace {
+
+// Short enough to need no memory itself.
+Error out_of_memory() { return {ErrorCode::kOutOfMemory, "out of memory"}; }
+
+}  // namespace
 
 CursorImpl::CursorImpl(std::shared_ptr<const engine::ReadSource> source, const Query& query, const ReadOptions& options)
     : source_(std::move(source)), query_(query), options_(options), reader_(options.access), left_(options.limit) {
@@ -40,6 +60,10 @@ CursorImpl::CursorImpl(std::shared_ptr<const engine::ReadSource> source, const Q
     reject("from_version goes with Query::stream; the whole log is read from_position");
   }
   if (!status_) { return; }
+  if (auto open = source_->check_open(); !open) {
+    status_ = std::move(open);
+    return;
+  }
   end_ = source_->visible_end(options_);
   segments_ = source_->segment_list();
   const bool one_stream = query_.kind() == Query::Kind::kStream;
@@ -60,31 +84,35 @@ CursorImpl::CursorImpl(std::shared_ptr<const engine::ReadSource> source, const Q
 void CursorImpl::reject(const char* why) { status_ = std::unexpected(Error(ErrorCode::kInvalidArgument, why)); }
 
 const Event* CursorImpl::next() {
-  if (!status_) { return nullptr; }
-  if (source_->is_closed()) {
-    status_ = std::unexpected(Error(ErrorCode::kClosed, "the store was closed"));
-    return nullptr;
-  }
-  if (left_ == 0) { return nullptr; }
-  const bool forward = options_.direction == Direction::kForward;
-  if (forward ? next_ >= count_ : next_ == 0) {
-    if (forward && source_->damage()) { status_ = std::unexpected(*source_->damage()); }
-    return nullptr;
-  }
+  if (!status_ || left_ == 0) { return nullptr; }
   try {
+    if (auto open = source_->check_open(); !open) {
+      status_ = std::move(open);
+      return nullptr;
+    }
+    const bool forward = options_.direction == Direction::kForward;
+    if (forward ? next_ >= count_ : next_ == 0) {
+      if (forward && source_->damage()) { status_ = std::unexpected(*source_->damage()); }
+      return nullptr;
+    }
     const std::uint64_t ordinal = forward ? next_ : next_ - 1;
     const Position position = position_of(ordinal);
-    auto found = reader_.read(segments_, source_->catalog().place(position), position);
-    if (!found) {
-      status_ = std::unexpected(std::move(found.error()));
-      return nullptr;
+    const engine::EventPlace& place = source_->catalog().place(position);
+    if (place.is_nowhere()) {
+      EventAccess::fill_lost(event_, position, source_->lost_events().at(position));
+    } else {
+      auto found = reader_.read(segments_, place, position);
+      if (!found) {
+        status_ = std::unexpected(std::move(found.error()));
+        return nullptr;
+      }
+      EventAccess::fill(event_, position, *found, tags_);
     }
     next_ = forward ? next_ + 1 : next_ - 1;
     --left_;
-    EventAccess::fill(event_, position, *found, tags_);
     return &event_;
   } catch (const std::bad_alloc&) {
-    status_ = std::unexpected(Error(ErrorCode::kOutOfMemory, "memory ran out while an event was read"));
+    status_ = std::unexpected(out_of_memory());
     return nullptr;
   }
 }
@@ -108,7 +136,13 @@ Cursor::Cursor(Cursor&& other) noexcept = default;
 Cursor& Cursor::operator=(Cursor&& other) noexcept = default;
 Cursor::~Cursor() = default;
 
-const Event* Cursor::next() { return impl_->next(); }
-Status Cursor::status() const { return impl_->status(); }
+const Event* Cursor::next() { return impl_ ? impl_->next() : nullptr; }
+
+Status Cursor::status() const {
+  if (!impl_) { return std::unexpected(detail::out_of_memory()); }
+  try {
+    return impl_->status();
+  } catch (const std::bad_alloc&) { return std::unexpected(Error(impl_->status().error().code(), "out of memory")); }
+}
 
 }  // namespace tidemark

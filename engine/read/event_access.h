@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/log/frame_reader.h"
+#include "engine/log/lost_event.h"
 #include "tidemark/event.hpp"
 
 namespace tidemark {
@@ -15,6 +16,8 @@ class EventAccess {
   // Makes event a view of what was found; tags holds the array that its tags() look at.
   static void fill(Event& event, Position position, const engine::FrameReader::Found& found,
                    std::vector<std::string_view>& tags);
+  // Makes event a placeholder; lost must outlive it.
+  static void fill_lost(Event& event, Position position, const engine::LostEvent& lost);
 };
 
 }  // namespace tidemark

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "engine/log/catalog.h"
+#include "engine/log/lost_event.h"
 #include "engine/log/segment.h"
 #include "tidemark/cursor.hpp"
 #include "tidemark/error.hpp"
@@ -22,7 +23,10 @@ class ReadSource {
   [[nodiscard]] virtual const Catalog& catalog() const = 0;
   // Why the log cannot be read past its visible end although it goes on there: a read-only opening of a damaged store.
   [[nodiscard]] virtual const std::optional<Error>& damage() const = 0;
-  [[nodiscard]] virtual bool is_closed() const = 0;
+  // The placeholders of a salvaged store, by position; elsewhere there are none.
+  [[nodiscard]] virtual const LostEvents& lost_events() const = 0;
+  // Why nothing can be read any more: kClosed, kForked.
+  [[nodiscard]] virtual Status check_open() const = 0;
 };
 
 }  // namespace tidemark::engine

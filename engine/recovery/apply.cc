@@ -69,6 +69,15 @@ Result<std::filesystem::path> keep_aside(platform::FileSystem& files, const std:
   return std::unexpected(std::move(done.error()));
 }
 
+Result<std::filesystem::path> keep_aside_whole(platform::FileSystem& files, const std::filesystem::path& folder,
+                                               const std::filesystem::path& segment, std::uint32_t epoch) {
+  auto file = files.open(segment, platform::OpenMode::kRead);
+  if (!file) { return std::unexpected(std::move(file.error())); }
+  auto size = (*file)->size();
+  if (!size) { return std::unexpected(std::move(size.error())); }
+  return keep_aside(files, folder, **file, 0, *size, epoch);
+}
+
 }  // namespace
 
 Result<AppliedTail> repair_tail(Environment environment, const std::filesystem::path& folder, const ScanFacts& facts,
@@ -78,6 +87,12 @@ Result<AppliedTail> repair_tail(Environment environment, const std::filesystem::
   // A process that was killed may have made files whose names are not durable yet.
   if (auto synced = files.sync_folder(folder); !synced) { return std::unexpected(std::move(synced.error())); }
   for (const auto& leftover : facts.leftovers) {
+    if (judge(facts.tail) == Verdict::kSuspect && parse_segment_file_name(leftover.filename().string())) {
+      // What somebody accepted to lose: it may be more than a spare.
+      if (auto kept = keep_aside_whole(files, folder, leftover, epoch); !kept) {
+        return std::unexpected(std::move(kept.error()));
+      }
+    }
     if (auto gone = files.unlink(leftover); !gone && gone.error().code() != ErrorCode::kNotFound) {
       return std::unexpected(std::move(gone.error()));
     }

@@ -5,7 +5,7 @@
 #include <map>
 #include <utility>
 
-#include "engine/recovery/segment_bytes.h"
+#include "platform/checksum.h"
 
 namespace tidemark::engine {
 
@@ -14,8 +14,8 @@ namespace {
 class Scanner {
  public:
   Scanner(platform::FileSystem& files, std::filesystem::path folder, const Superblock& superblock,
-          const FrameVisitor& visit)
-      : files_(files), folder_(std::move(folder)), superblock_(superblock), visit_(visit) {}
+          const FrameVisitor& visit, Unreadable unreadable)
+      : files_(files), folder_(std::move(folder)), superblock_(superblock), visit_(visit), unreadable_(unreadable) {}
 
   Result<ScanFacts> run() {
     facts_.watermark = Offset(superblock_.durable_end);
@@ -74,7 +74,7 @@ class Scanner {
     if (!file) { return std::unexpected(std::move(file.error()).with_segment(number)); }
     auto size = (*file)->size();
     if (!size) { return std::unexpected(std::move(size.error()).with_segment(number)); }
-    return SegmentBytes(std::move(*file), *size);
+    return SegmentBytes(std::move(*file), *size, unreadable_, number);
   }
 
   // Whether some segment from this number on holds, or may hold, acknowledged data.
@@ -85,6 +85,10 @@ class Scanner {
       if (!bytes) {
         if (bytes.error().code() == ErrorCode::kNotFound) { continue; }
         return std::unexpected(std::move(bytes.error()));
+      }
+      // One in a newer format would stop every opening once the log comes near it: rather this one already.
+      if (auto header = header_of(*bytes, SegmentNumber(later->first), Offset(0)); !header) {
+        return std::unexpected(std::move(header.error()));
       }
       auto check = look_for_frame(*bytes, {superblock_.log_id, later->first, kSegmentHeaderBytes}, bytes->file_size());
       if (!check) { return std::unexpected(std::move(check.error())); }
@@ -120,10 +124,16 @@ class Scanner {
                       (bytes ? " has no readable header, or is not the one that belongs here" : " is missing");
         return false;
       }
+      facts_.bad_bytes = facts_.nonzero_bytes = facts_.segments.back()->size() - facts_.totals.end;
+      if (bytes) {
+        // A segment gets its name after it was synced: no crash leaves one like this, and it may have been written
+        // into.
+        facts_.leftovers.push_back(folder_ / segment_file_name(number));
+        facts_.what = "a footer was written and the next segment has no readable header";
+        return false;
+      }
       // The last segment was about to be left for one that is not there and never held anything: its footer is an
       // unfinished end like any other.
-      if (bytes) { facts_.leftovers.push_back(folder_ / segment_file_name(number)); }
-      facts_.bad_bytes = facts_.nonzero_bytes = facts_.segments.back()->size() - facts_.totals.end;
       facts_.tail.header_zero = true;
       facts_.what = "a footer was written and the next segment never used";
       return false;
@@ -175,7 +185,8 @@ class Scanner {
     const auto table = check.frame.subspan(kFrameHeaderBytes, header.table_bytes);
     const auto body = check.frame.subspan(kFrameHeaderBytes + header.table_bytes, header.body_bytes);
     const auto view = BodyView::open(header, table, body, true);
-    if (!view || !visit_({segment, offset, header, *view})) {
+    const bool table_is_right = static_cast<std::uint32_t>(platform::xxh3_64(table)) == header.table_check;
+    if (!view || !table_is_right || !visit_({segment, offset, header, *view})) {
       facts_.what = "a frame's events cannot be decoded";
       return false;
     }
@@ -314,11 +325,12 @@ class Scanner {
   Status look_beyond(SegmentBytes& bytes, std::uint64_t bad_offset) {
     const Segment& segment = *facts_.segments.back();
     FramePlace place{superblock_.log_id, segment.number().value(), bad_offset + kFrameAlignment};
+    FrameSearch search(segment.size());
     while (place.offset + kFrameHeaderBytes + kSegmentFooterBytes <= segment.size()) {
       auto nonzero = bytes.first_nonzero(place.offset, segment.size());
       if (!nonzero) { return std::unexpected(std::move(nonzero.error())); }
       place.offset = std::max(place.offset, *nonzero / kFrameAlignment * kFrameAlignment);
-      auto check = look_for_frame(bytes, place, segment.size());
+      auto check = search.look(bytes, place, segment.size());
       if (!check) { return std::unexpected(std::move(check.error())); }
       if (check->state == FrameCheck::State::kNone) {
         place.offset += kFrameAlignment;
@@ -363,6 +375,7 @@ class Scanner {
   const std::filesystem::path folder_;
   const Superblock& superblock_;
   const FrameVisitor& visit_;
+  const Unreadable unreadable_;
   std::map<std::uint64_t, std::uint64_t> sizes_;  // of the segment files, by number
   FrameChain chain_;
   std::vector<LogPoint> edges_;  // between frames, past the watermark so far
@@ -373,8 +386,8 @@ class Scanner {
 }  // namespace
 
 Result<ScanFacts> scan_log(platform::FileSystem& files, const std::filesystem::path& folder,
-                           const Superblock& superblock, const FrameVisitor& visit) {
-  return Scanner(files, folder, superblock, visit).run();
+                           const Superblock& superblock, const FrameVisitor& visit, Unreadable unreadable) {
+  return Scanner(files, folder, superblock, visit, unreadable).run();
 }
 
 Error tail_error(const ScanFacts& facts, Verdict verdict) {

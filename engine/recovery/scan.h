@@ -16,6 +16,7 @@
 #include "engine/log/segment.h"
 #include "engine/log/superblock_store.h"
 #include "engine/recovery/plan.h"
+#include "engine/recovery/segment_bytes.h"
 #include "platform/file_system.h"
 #include "tidemark/error.hpp"
 
@@ -55,16 +56,19 @@ struct ScanFacts {
 
 // Reads all segments. kIo, kUnsupportedFormat; everything else is a fact.
 [[nodiscard]] Result<ScanFacts> scan_log(platform::FileSystem& files, const std::filesystem::path& folder,
-                                         const Superblock& superblock, const FrameVisitor& visit);
+                                         const Superblock& superblock, const FrameVisitor& visit,
+                                         Unreadable unreadable = Unreadable::kFails);
 
-// Calls visit(record, body offset) for each event of a frame; false if they are not all there and in order.
+// Calls visit(record, body offset) for each event of a frame; false if they are not all there and in order. With
+// check_events each is compared with its own checksum too, where it has one: readers of large frames rest on that
+// alone.
 template <class Visit>
 [[nodiscard]] bool for_each_event(const FrameHeader& header, const BodyView& body, std::uint64_t body_bytes,
-                                  Visit&& visit) {
+                                  Visit&& visit, bool check_events = false) {
   EventRecord record;
   std::uint32_t offset = body.events_begin();
   for (std::uint32_t i = 0; i < header.event_count; ++i) {
-    const auto after = body.event_at(offset, false, record);
+    const auto after = body.event_at(offset, check_events, record);
     if (!after) { return false; }
     if (!visit(record, offset)) { return false; }
     offset = *after;

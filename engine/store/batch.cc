@@ -29,12 +29,6 @@ std::uint32_t Batch::stream_index(std::string_view name, Expect expect) {
     }
   };
   const auto hash = std::hash<std::string_view>{};
-  const auto insert = [&](std::uint32_t index) {
-    const std::size_t mask = stream_table_.size() - 1;
-    std::size_t at = hash(streams_[index].name) & mask;
-    while (stream_table_[at] != kEmpty) { at = (at + 1) & mask; }
-    stream_table_[at] = index;
-  };
   if (stream_table_.empty()) {
     for (std::uint32_t i = 0; i < streams_.size(); ++i) {
       if (streams_[i].name == name) {
@@ -53,10 +47,21 @@ std::uint32_t Batch::stream_index(std::string_view name, Expect expect) {
     }
   }
   const auto index = static_cast<std::uint32_t>(streams_.size());
+  const std::size_t count = streams_.size() + 1;
+  std::vector<std::uint32_t> larger;  // made first: a stream that the table does not know could be named twice
+  if (count > kScanMax && count * 2 > stream_table_.size()) {
+    larger.assign(count <= 2 * kScanMax ? 8 * kScanMax : stream_table_.size() * 4, kEmpty);
+  }
   streams_.push_back({std::string(name), expect, false});
-  if (streams_.size() > kScanMax && streams_.size() * 2 > stream_table_.size()) {
-    stream_table_.assign(streams_.size() <= 2 * kScanMax ? 8 * kScanMax : stream_table_.size() * 4, kEmpty);
-    for (std::uint32_t i = 0; i < streams_.size(); ++i) { insert(i); }
+  const auto insert = [&](std::uint32_t i) {
+    const std::size_t mask = stream_table_.size() - 1;
+    std::size_t at = hash(streams_[i].name) & mask;
+    while (stream_table_[at] != kEmpty) { at = (at + 1) & mask; }
+    stream_table_[at] = i;
+  };
+  if (!larger.empty()) {
+    stream_table_ = std::move(larger);
+    for (std::uint32_t i = 0; i < count; ++i) { insert(i); }
   } else if (!stream_table_.empty()) {
     insert(index);
   }

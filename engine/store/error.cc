@@ -45,6 +45,10 @@ std::string_view to_string(ErrorCode code) {
       return "read-only";
     case ErrorCode::kClock:
       return "clock";
+    case ErrorCode::kForked:
+      return "forked";
+    case ErrorCode::kUnsafeFileSystem:
+      return "unsafe file system";
     case ErrorCode::kOutOfMemory:
       return "out of memory";
   }

@@ -64,6 +64,7 @@ OwnedEvent::OwnedEvent(const Event& event)
       valid(event.valid()),
       data(event.data().begin(), event.data().end()),
       metadata(event.metadata().begin(), event.metadata().end()),
-      tags(event.tags().begin(), event.tags().end()) {}
+      tags(event.tags().begin(), event.tags().end()),
+      lost(event.is_lost()) {}
 
 }  // namespace tidemark

@@ -23,6 +23,9 @@ namespace {
 
 constexpr auto kClockReported = std::chrono::minutes(1);
 constexpr auto kClockRefused = std::chrono::hours(24);
+// Numbers that no store of ours reaches, with room to count on from whatever is below.
+constexpr auto kRecordedMax = RecordedTime::max() - std::chrono::hours(24 * 365);
+constexpr std::uint32_t kEpochMax = std::numeric_limits<std::uint32_t>::max() / 2;
 
 Status check_options(const OpenOptions& options) {
   const auto good = [](std::uint64_t size) {
@@ -94,19 +97,44 @@ class Opener {
 
   Result<std::shared_ptr<StoreCore>> run() {
     if (auto good = check_options(options_); !good) { return std::unexpected(std::move(good.error())); }
+    if (auto good = check_file_system(); !good) { return std::unexpected(std::move(good.error())); }
     Status done = options_.read_only ? open_read_only() : open_for_writing();
     if (!done) { return std::unexpected(std::move(done.error())); }
     return std::move(core_);
   }
 
  private:
-  void start_core() { core_ = std::shared_ptr<StoreCore>(new StoreCore(folder_, options_, environment_)); }
+  void start_core() { core_ = StoreCore::make(folder_, options_, environment_); }
+
+  // Asks of the folder, or of the nearest one above it that is there, before anything is made.
+  Status check_file_system() {
+    auto traits = files_.traits(folder_);
+    for (auto path = folder_; !traits && traits.error().code() == ErrorCode::kNotFound && path.has_relative_path();) {
+      path = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+      traits = files_.traits(path);
+      if (path == ".") { break; }
+    }
+    if (!traits) {
+      // A folder that is not there is told by what looks for it next.
+      return traits.error().code() == ErrorCode::kNotFound ? Status() : std::unexpected(std::move(traits.error()));
+    }
+    traits_ = std::move(*traits);
+    if (traits_.objection.empty() || options_.allow_unsafe_file_system) { return {}; }
+    return std::unexpected(
+        Error(ErrorCode::kUnsafeFileSystem, "the folder is on " + traits_.name + ": " + traits_.objection +
+                                                "; move the store to a local file system, or take the risk "
+                                                "(OpenOptions::allow_unsafe_file_system, --allow-unsafe-file-system)")
+            .with_path(folder_));
+  }
 
   // --- read-only ---
 
   Status open_read_only() {
     auto holds = look_at_folder(files_, folder_);
     if (!holds) { return std::unexpected(std::move(holds.error())); }
+    if (*holds == FolderHolds::kUnfinished) {
+      if (auto empty = check_all_unfinished(); !empty) { return empty; }
+    }
     if (*holds != FolderHolds::kStore) { return std::unexpected(no_store_error(folder_)); }
     // A living writer may be in the middle of a write that looks like damage: then it looks different a moment later.
     constexpr int kLooks = 20;
@@ -169,9 +197,10 @@ class Opener {
       if (auto made = make_folder(); !made) { return made; }
     } else if (!holds) {
       return std::unexpected(std::move(holds.error()));
-    } else if (*holds != FolderHolds::kStore && !options_.create) {
-      return std::unexpected(no_store_error(folder_));
+    } else if (*holds == FolderHolds::kUnfinished) {
+      if (auto empty = check_all_unfinished(); !empty) { return empty; }
     }
+    if (holds && *holds != FolderHolds::kStore && !options_.create) { return std::unexpected(no_store_error(folder_)); }
     start_core();
     auto lock = files_.lock(folder_ / kLockName);
     if (!lock) { return std::unexpected(std::move(lock.error())); }
@@ -209,28 +238,19 @@ class Opener {
     return {};
   }
 
-  Result<bool> zeroed() {
-    if (options_.preallocation != Preallocation::kAuto) { return options_.preallocation == Preallocation::kZeroed; }
-    auto traits = files_.traits(folder_);
-    if (!traits) { return std::unexpected(std::move(traits.error())); }
-    return traits->zeros_help;
-  }
-
-  Status make_maker(const FileId& log_id) {
-    auto zeros = zeroed();
-    if (!zeros) { return std::unexpected(std::move(zeros.error())); }
-    core_->maker_ = std::make_unique<SegmentMaker>(environment_, folder_, log_id, *zeros);
-    return {};
+  void make_maker(const FileId& log_id) {
+    const bool zeroed = options_.preallocation == Preallocation::kAuto
+                            ? traits_.zeros_help
+                            : options_.preallocation == Preallocation::kZeroed;
+    core_->maker_ = std::make_unique<SegmentMaker>(environment_, folder_, log_id, zeroed);
+    core_->maker_->guard_with(*core_->lock_);
   }
 
   // A crash leaves a folder that counts as empty, until the first superblock has its name.
   Status create() {
+    if (auto empty = check_all_unfinished(); !empty) { return empty; }
     auto entries = files_.list(folder_);
     if (!entries) { return std::unexpected(std::move(entries.error())); }
-    for (const auto& entry : *entries) {
-      if (entry.name == kLockName) { continue; }
-      if (auto empty = check_unfinished(entry); !empty) { return empty; }
-    }
     for (const auto& entry : *entries) {
       if (entry.name == kLockName) { continue; }
       if (auto gone = files_.unlink(folder_ / entry.name); !gone) { return gone; }
@@ -244,7 +264,7 @@ class Opener {
       (void)files_.sync_folder(above);
     }
     const FileId log_id = platform::random_uuid(environment_.machine);
-    if (auto done = make_maker(log_id); !done) { return done; }
+    make_maker(log_id);
     auto first = core_->maker_->make({SegmentNumber(1), Offset(0), options_.segment_bytes_first});
     if (!first) { return std::unexpected(std::move(first.error())); }
 
@@ -267,11 +287,22 @@ class Opener {
     auto superblocks = SuperblockStore::create(files_, folder_, superblock);
     if (!superblocks) { return std::unexpected(std::move(superblocks.error())); }
     core_->superblocks_ = std::move(*superblocks);
+    core_->superblocks_->guard_with(*core_->lock_);
     core_->segments_.add(first->segment);
     LogEnd end;
     end.point.offset = Offset(kSegmentHeaderBytes);
     end.epoch = 1;
     start_committer(end, std::move(*first), SegmentTotals{});
+    return {};
+  }
+
+  Status check_all_unfinished() {
+    auto entries = files_.list(folder_);
+    if (!entries) { return std::unexpected(std::move(entries.error())); }
+    for (const auto& entry : *entries) {
+      if (entry.name == kLockName) { continue; }
+      if (auto empty = check_unfinished(entry); !empty) { return empty; }
+    }
     return {};
   }
 
@@ -292,7 +323,9 @@ class Opener {
     }
     if (used) {
       return std::unexpected(Error(ErrorCode::kDamaged, "both superblocks are gone and \"" + entry.name +
-                                                            "\" may hold events: put a superblock back from a copy")
+                                                            "\" may hold events: put a superblock back from a "
+                                                            "copy, or copy what is there into a new store "
+                                                            "(`tidemark repair`)")
                                  .with_path(folder_));
     }
     return {};
@@ -316,17 +349,17 @@ class Opener {
       return std::unexpected(tail_error(facts_, verdict_));
     }
     if (auto done = check_clock(); !done) { return done; }
-    if (auto done = make_maker(loaded_.newest.log_id); !done) { return done; }
-    auto superblocks = SuperblockStore::open(files_, folder_, loaded_);
-    if (!superblocks) { return std::unexpected(std::move(superblocks.error())); }
-    core_->superblocks_ = std::move(*superblocks);
-
     const std::uint32_t last_epoch = std::max(loaded_.newest.epoch, facts_.epoch);
-    if (last_epoch == std::numeric_limits<std::uint32_t>::max()) {
+    if (last_epoch >= kEpochMax) {
       return std::unexpected(
           Error(ErrorCode::kDamaged, "the store's epoch cannot be raised: it is not one of ours").with_path(folder_));
     }
     const std::uint32_t epoch = last_epoch + 1;
+    make_maker(loaded_.newest.log_id);
+    auto superblocks = SuperblockStore::open(files_, folder_, loaded_);
+    if (!superblocks) { return std::unexpected(std::move(superblocks.error())); }
+    core_->superblocks_ = std::move(*superblocks);
+    core_->superblocks_->guard_with(*core_->lock_);
     auto tail = repair_tail(environment_, folder_, facts_, epoch, *core_->superblocks_);
     if (!tail) { return std::unexpected(std::move(tail.error())); }
     switch (verdict_) {
@@ -365,9 +398,9 @@ class Opener {
     if (facts_.frames == 0) { return {}; }
     const RecordedTime last_recorded{std::chrono::nanoseconds(facts_.recorded_ns)};
     if (last_recorded <= started_) { return {}; }
-    if (last_recorded == RecordedTime::max()) {
+    if (last_recorded > kRecordedMax) {
       return std::unexpected(
-          Error(ErrorCode::kDamaged, "the last recorded time is the last there is").with_path(folder_));
+          Error(ErrorCode::kDamaged, "the last recorded time is close to the last there is").with_path(folder_));
     }
     const auto behind = last_recorded - started_;
     if (behind >= kClockReported) { core_->report_.clock_behind = behind; }
@@ -434,6 +467,7 @@ class Opener {
   platform::FileSystem& files_;
   const RecordedTime started_;
   const platform::SteadyTime started_steady_;
+  platform::FileSystemTraits traits_;
   LoadedSuperblocks loaded_{};
   ScanFacts facts_;
   Verdict verdict_ = Verdict::kCleanEnd;
@@ -442,15 +476,13 @@ class Opener {
 
 Result<std::shared_ptr<StoreCore>> open_store(const std::filesystem::path& folder, const OpenOptions& options,
                                               Environment environment) {
+  // Errors of memory are short and without a path: they need none themselves.
   try {
     return Opener(folder, options, environment).run();
   } catch (const std::bad_alloc&) {
-    return std::unexpected(
-        Error(ErrorCode::kOutOfMemory, "memory ran out while the store was opened").with_path(folder));
+    return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory"));
   } catch (const std::system_error& error) {
-    return std::unexpected(Error(ErrorCode::kOutOfMemory, std::string("a thread could not be started: ") + error.what())
-                               .with_path(folder)
-                               .with_system_error(error.code().value()));
+    return std::unexpected(Error(ErrorCode::kOutOfMemory, "no more threads").with_system_error(error.code().value()));
   }
 }
 

@@ -2,9 +2,11 @@
 #include "tidemark/store.hpp"
 
 #include <new>
+#include <system_error>
 #include <utility>
 
 #include "engine/recovery/verify.h"
+#include "engine/store/salvager.h"
 #include "engine/store/store_core.h"
 
 namespace tidemark {
@@ -26,12 +28,49 @@ Batch one_stream(std::string_view stream, Expect expect, std::span<const NewEven
   return batch;
 }
 
+// The host may change its current folder while the store is open.
+Result<std::filesystem::path> absolute_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  auto absolute = std::filesystem::absolute(folder, error);
+  if (!folder.empty() && !error) { return absolute; }
+  return std::unexpected(
+      Error(ErrorCode::kInvalidArgument, "the folder's name is empty, or has no absolute path").with_path(folder));
+}
+
 }  // namespace
 
 Result<Store> Store::open(const std::filesystem::path& folder, OpenOptions options) {
-  auto core = engine::open_store(folder, options, real_environment());
-  if (!core) { return std::unexpected(std::move(core.error())); }
-  return Store(std::move(*core));
+  try {
+    const auto where = absolute_folder(folder);
+    if (!where) { return std::unexpected(where.error()); }
+    auto core = engine::open_store(*where, options, real_environment());
+    if (!core) { return std::unexpected(std::move(core.error())); }
+    return Store(std::move(*core));
+  } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
+}
+
+Result<Salvage> Store::open_salvage(const std::filesystem::path& folder) {
+  try {
+    const auto where = absolute_folder(folder);
+    if (!where) { return std::unexpected(where.error()); }
+    return engine::open_salvage(*where, real_environment());
+  } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
+}
+
+Result<RepairReport> repair(const std::filesystem::path& folder, const std::filesystem::path& into,
+                            const RepairOptions& options,
+                            const std::function<void(std::uint64_t done, std::uint64_t all)>& progress) {
+  try {
+    // By the folders themselves and not by names of theirs: a link may lead into the damaged store.
+    std::error_code error;
+    const auto from = std::filesystem::weakly_canonical(folder, error);
+    const auto to = error ? into : std::filesystem::weakly_canonical(into, error);
+    if (folder.empty() || into.empty() || error) {
+      return std::unexpected(Error(ErrorCode::kInvalidArgument, "a folder's name is empty, or leads nowhere")
+                                 .with_path(folder.empty() ? folder : into));
+    }
+    return engine::repair_store(from, to, options, real_environment(), progress);
+  } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
 }
 
 Store::Store(std::shared_ptr<engine::StoreCore> core) : core_(std::move(core)) {}
@@ -58,9 +97,7 @@ Result<Receipt> Store::append(std::string_view stream, Expect expect, std::span<
                               const AppendOptions& options) {
   try {
     return core_->append(one_stream(stream, expect, events), options);
-  } catch (const std::bad_alloc&) {
-    return std::unexpected(Error(ErrorCode::kOutOfMemory, "memory ran out; nothing was appended"));
-  }
+  } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
 }
 
 Result<Receipt> Store::append(std::string_view stream, Expect expect, std::initializer_list<NewEvent> events,

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <new>
+#include <string>
 #include <utility>
 
 #include "engine/commit/batch_access.h"
@@ -36,12 +37,37 @@ RecoveryReport report_of(const RecoveryRecord& record) {
 }  // namespace
 
 StoreCore::StoreCore(std::filesystem::path folder, const OpenOptions& options, Environment environment)
-    : folder_(std::move(folder)), options_(options), environment_(environment) {}
+    : folder_(std::move(folder)),
+      options_(options),
+      environment_(environment),
+      process_(environment.machine.process()) {}
+
+std::shared_ptr<StoreCore> StoreCore::make(std::filesystem::path folder, const OpenOptions& options,
+                                           Environment environment) {
+  return {new StoreCore(std::move(folder), options, environment), [](StoreCore* core) {
+            if (!core->is_forked()) { delete core; }
+          }};
+}
 
 StoreCore::~StoreCore() { (void)close(); }
 
+Status StoreCore::check_process() const {
+  if (!is_forked()) { return {}; }
+  return std::unexpected(Error(ErrorCode::kForked,
+                               "the store belongs to the parent of this forked process: open it here instead, "
+                               "read-only or once the parent has closed it"));
+}
+
+Status StoreCore::check_open() const {
+  if (auto ours = check_process(); !ours) { return ours; }
+  if (closed_.load(std::memory_order_acquire)) {
+    return std::unexpected(Error(ErrorCode::kClosed, "the store was closed"));
+  }
+  return {};
+}
+
 Status StoreCore::check_writable() const {
-  if (is_closed()) { return std::unexpected(Error(ErrorCode::kClosed, "the store was closed")); }
+  if (auto open = check_open(); !open) { return open; }
   if (!committer_) {
     return std::unexpected(Error(ErrorCode::kReadOnly, "the store was opened read-only: open it for writing to append")
                                .with_path(folder_));
@@ -82,8 +108,8 @@ Result<Receipt> StoreCore::append(const Batch& batch, const AppendOptions& optio
 }
 
 Result<Ticket> StoreCore::submit(const Batch& batch, const AppendOptions& options, Committer::Room room) {
-  if (auto writable = check_writable(); !writable) { return std::unexpected(std::move(writable.error())); }
   try {
+    if (auto writable = check_writable(); !writable) { return std::unexpected(std::move(writable.error())); }
     // Made first, so that nothing can fail once the batch has its place.
     auto state = std::make_shared<detail::TicketState>(shared_from_this(), *committer_, completions_);
     auto outcome = begin_append(batch, options, room, false);
@@ -93,12 +119,27 @@ Result<Ticket> StoreCore::submit(const Batch& batch, const AppendOptions& option
   } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
 }
 
-Status StoreCore::wait_durable(Position position, const std::stop_token& stop) {
-  if (auto writable = check_writable(); !writable) {
-    if (writable.error().code() == ErrorCode::kReadOnly && position < end_.position) { return {}; }
-    return writable;
+Status StoreCore::apply(EncodedBatch batch, Position first) {
+  const RecordedTime recorded = batch.recorded().value_or(RecordedTime::min());
+  auto outcome = committer_->sequence(std::make_shared<EncodedBatch>(std::move(batch)), false, Level::kWritten,
+                                      Committer::Room::kWait, true, {});
+  if (!outcome) { return std::unexpected(std::move(outcome.error())); }
+  auto answer = committer_->wait_for(*outcome, true, {});
+  if (!answer) { return std::unexpected(std::move(answer.error())); }
+  if (answer->first != first || answer->recorded != recorded || answer->already_appended) {
+    return std::unexpected(Error(ErrorCode::kDamaged, "the frames do not go on one after the other at position " +
+                                                          std::to_string(first.value()))
+                               .with_path(folder_));
   }
+  return {};
+}
+
+Status StoreCore::wait_durable(Position position, const std::stop_token& stop) {
   try {
+    if (auto writable = check_writable(); !writable) {
+      if (writable.error().code() == ErrorCode::kReadOnly && position < end_.position) { return {}; }
+      return writable;
+    }
     const bool last_of_all = position.next() == Position(0);
     return committer_->reach(last_of_all ? position : position.next(), Level::kDurable, stop);
   } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
@@ -116,32 +157,40 @@ Position StoreCore::visible_end(const ReadOptions& options) const {
 }
 
 Cursor StoreCore::read(const Query& query, const ReadOptions& options) const {
-  return Cursor(std::make_unique<detail::CursorImpl>(shared_from_this(), query, options));
+  ReadOptions how = options;
+  if (salvaged_) { how.access = Access::kCopied; }
+  try {
+    return Cursor(std::make_unique<detail::CursorImpl>(shared_from_this(), query, how));
+  } catch (const std::bad_alloc&) { return Cursor(nullptr); }  // its status tells
 }
 
 Result<std::optional<OwnedEvent>> StoreCore::find(const EventId& id) const {
-  if (is_closed()) { return std::unexpected(Error(ErrorCode::kClosed, "the store was closed")); }
   try {
+    if (auto open = check_open(); !open) { return std::unexpected(std::move(open.error())); }
     const auto position = catalog_.find(id, visible_end({}));
     if (!position) {
       if (damage_) { return std::unexpected(*damage_); }
       return std::optional<OwnedEvent>();
     }
-    FrameReader reader(Access::kMapped);
-    auto found = reader.read(segments_.snapshot(), catalog_.place(*position), *position);
+    const EventPlace& place = catalog_.place(*position);
+    if (place.is_nowhere()) {
+      Event placeholder;
+      EventAccess::fill_lost(placeholder, *position, lost_.at(*position));
+      return OwnedEvent(placeholder);
+    }
+    FrameReader reader(Access::kCopied);  // what is given out is a copy anyway, and this one never ends in a signal
+    auto found = reader.read(segments_.snapshot(), place, *position);
     if (!found) { return std::unexpected(std::move(found.error())); }
     Event event;
     std::vector<std::string_view> tags;
     EventAccess::fill(event, *position, *found, tags);
     return OwnedEvent(event);
-  } catch (const std::bad_alloc&) {
-    return std::unexpected(Error(ErrorCode::kOutOfMemory, "memory ran out while an event was read"));
-  }
+  } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
 }
 
 Result<std::optional<StreamInfo>> StoreCore::stream(std::string_view name) const {
-  if (is_closed()) { return std::unexpected(Error(ErrorCode::kClosed, "the store was closed")); }
   try {
+    if (auto open = check_open(); !open) { return std::unexpected(std::move(open.error())); }
     if (damage_) { return std::unexpected(*damage_); }
     const Position end = visible_end({});
     const index::Key key = index::make_key(index::KeyKind::kStream, name);
@@ -150,26 +199,24 @@ Result<std::optional<StreamInfo>> StoreCore::stream(std::string_view name) const
     Position last;
     (void)catalog_.keys().positions(key, count - 1, {&last, 1}, end);
     return StreamInfo{std::string(name), Version(count - 1), last};
-  } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
+  } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
 }
 
 Result<std::vector<StreamInfo>> StoreCore::streams(const StreamListOptions& options) const {
-  if (is_closed()) { return std::unexpected(Error(ErrorCode::kClosed, "the store was closed")); }
-  if (damage_) { return std::unexpected(*damage_); }
   try {
+    if (auto open = check_open(); !open) { return std::unexpected(std::move(open.error())); }
+    if (damage_) { return std::unexpected(*damage_); }
     std::vector<StreamInfo> streams;
     for (auto& entry : catalog_.keys().list(index::KeyKind::kStream, options.after, options.limit, visible_end({}))) {
       streams.push_back({std::move(entry.name), Version(entry.count - 1), entry.last});
     }
     return streams;
-  } catch (const std::bad_alloc&) {
-    return std::unexpected(
-        Error(ErrorCode::kOutOfMemory, "memory ran out while streams were listed: list fewer at a time"));
-  }
+  } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
 }
 
 StoreInfo StoreCore::info() const {
   StoreInfo info;
+  if (is_forked()) { return info; }
   const Superblock superblock = superblocks_ ? superblocks_->current() : superblock_;
   info.store_id = superblock.store_id;
   info.log_id = superblock.log_id;
@@ -214,21 +261,29 @@ Status StoreCore::seal() {
 }
 
 Status StoreCore::close() {
+  try {
+    if (auto ours = check_process(); !ours) { return ours; }
+  } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kForked, "forked")); }
   const std::scoped_lock lock(close_mutex_);
-  if (close_done_) { return close_result_; }
-  close_done_ = true;
-  if (committer_) {
-    close_result_ = committer_->close();
-    completions_.drain();
-    if (close_result_) {
-      try {
-        close_result_ = seal();
-      } catch (const std::bad_alloc&) { close_result_ = std::unexpected(out_of_memory()); }
-    }
+  if (!close_done_) {
+    close_done_ = true;
+    close_result_ = end();
+    closed_.store(true, std::memory_order_release);
+    lock_.reset();
   }
-  closed_.store(true, std::memory_order_release);
-  lock_.reset();
-  return close_result_;
+  try {
+    return close_result_;
+  } catch (const std::bad_alloc&) { return std::unexpected(Error(close_result_.error().code(), "out of memory")); }
+}
+
+Status StoreCore::end() {
+  if (!committer_) { return {}; }
+  Status done = committer_->close();
+  completions_.drain();
+  if (!done) { return done; }
+  try {
+    return seal();
+  } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
 }
 
 }  // namespace tidemark::engine

@@ -40,33 +40,50 @@ class StoreCore final : public ReadSource, public std::enable_shared_from_this<S
   [[nodiscard]] Result<std::vector<StreamInfo>> streams(const StreamListOptions& options) const;
   [[nodiscard]] StoreInfo info() const;
   [[nodiscard]] const RecoveryReport& recovery() const { return report_; }
+  // Appends a frame that was ordered elsewhere, as it is: its time too. kOutcomeUnknown, kStoreFailed, or kDamaged if
+  // it does not go on where the log ends.
+  [[nodiscard]] Status apply(EncodedBatch batch, Position first);
+  // Never throws: destructors call it.
   [[nodiscard]] Status close();
+  // kForked in a forked child of the process that opened the store.
+  [[nodiscard]] Status check_process() const;
 
   // ReadSource
+  Status check_open() const override;
   Position visible_end(const ReadOptions& options) const override;
   std::shared_ptr<const SegmentList> segment_list() const override { return segments_.snapshot(); }
   const Catalog& catalog() const override { return catalog_; }
   const std::optional<Error>& damage() const override { return damage_; }
-  bool is_closed() const override { return closed_.load(std::memory_order_acquire); }
+  const LostEvents& lost_events() const override { return lost_; }
 
  private:
   friend class Opener;
+  friend class Salvager;
   StoreCore(std::filesystem::path folder, const OpenOptions& options, Environment environment);
+  [[nodiscard]] static std::shared_ptr<StoreCore> make(std::filesystem::path folder, const OpenOptions& options,
+                                                       Environment environment);
 
+  // Whether this is a forked child of the process that opened the store. Then its threads are not here, and its locks
+  // may be held by nobody: nothing of it is used, nor destroyed.
+  [[nodiscard]] bool is_forked() const { return environment_.machine.process() != process_; }
   [[nodiscard]] Result<Outcome> begin_append(const Batch& batch, const AppendOptions& options, Committer::Room room,
                                              bool attend);
   [[nodiscard]] Status check_writable() const;
+  [[nodiscard]] Status end();
   [[nodiscard]] Status seal();
 
   // Constant once open.
   const std::filesystem::path folder_;
   const OpenOptions options_;
   const Environment environment_;
+  const std::uint64_t process_;
   std::unique_ptr<platform::FileLock> lock_;
   Superblock superblock_{};  // as it was at opening
   RecoveryReport report_;
   std::optional<Error> damage_;  // of a read-only opening
   LogPoint end_;                 // likewise: what it shows
+  LostEvents lost_;              // of a salvaged store
+  bool salvaged_ = false;        // never read through the map: its files may be of any length
 
   // Each with its own threads' rules; see there.
   Catalog catalog_;

@@ -19,27 +19,28 @@ Ticket::Ticket(std::shared_ptr<detail::TicketState> state) : state_(std::move(st
 
 Result<Receipt> Ticket::wait(std::stop_token stop) const {
   try {
+    if (auto ours = state_->check_process(); !ours) { return std::unexpected(std::move(ours.error())); }
     return state_->wait(stop);
   } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
 }
 
 std::optional<Result<Receipt>> Ticket::poll() const {
   try {
+    if (auto ours = state_->check_process(); !ours) { return std::unexpected(std::move(ours.error())); }
     return state_->poll();
   } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
 }
 
 Status Ticket::on_complete(std::function<void(const Result<Receipt>&)> done) const {
-  if (!done) { return std::unexpected(Error(ErrorCode::kInvalidArgument, "the callback is empty")); }
-  if (!state_->claim_callback()) {
-    return std::unexpected(Error(ErrorCode::kInvalidArgument, "the ticket has a callback already"));
-  }
   try {
+    if (!done) { return std::unexpected(Error(ErrorCode::kInvalidArgument, "the callback is empty")); }
+    if (auto ours = state_->check_process(); !ours) { return ours; }
+    if (!state_->claim_callback()) {
+      return std::unexpected(Error(ErrorCode::kInvalidArgument, "the ticket has a callback already"));
+    }
     if (state_->when_complete([state = state_, done = std::move(done)] { done(Ticket(state).wait()); })) { return {}; }
     return std::unexpected(Error(ErrorCode::kClosed, "the store was closed: the answer is there, wait() gives it"));
-  } catch (const std::exception&) {
-    return std::unexpected(Error(ErrorCode::kOutOfMemory, "the callback could not be registered; wait for the ticket"));
-  }
+  } catch (const std::exception&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
 }
 
 }  // namespace tidemark

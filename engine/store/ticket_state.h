@@ -24,6 +24,8 @@ class TicketState {
   // Before anybody else has the ticket.
   void set_outcome(engine::Outcome outcome) { outcome_ = std::move(outcome); }
 
+  // kForked, and then nothing else may be called.
+  [[nodiscard]] Status check_process() const { return owner_->check_process(); }
   [[nodiscard]] Result<Receipt> wait(const std::stop_token& stop) const {
     return committer_.wait_for(outcome_, false, stop);
   }

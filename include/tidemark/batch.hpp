@@ -28,6 +28,8 @@ enum class Durability : std::uint8_t {
 //
 // Append the same batch again after ErrorCode::kOutcomeUnknown: its events keep their ids, so that nothing is doubled.
 // An append of a batch without events is a pure check of its expectations.
+//
+// Adding to a batch throws std::bad_alloc when memory runs out; the batch is then as it was.
 class Batch {
  public:
   // One stream of a batch; valid as long as the batch is and has not been moved from.

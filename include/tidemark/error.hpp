@@ -32,12 +32,15 @@ enum class ErrorCode : std::uint8_t {
   kNotAStore = 12,  // the folder holds something else
   kUnsupportedFormat = 13,  // the store was written in a format that this library does not know
   kDamaged = 14,            // acknowledged data is damaged; the error says where
-  kSuspectTail = 15,  // the end of the log is neither whole nor plainly torn: see OpenOptions::accept_suspect_tail
-  kNoSpace = 16,      // the disk is full, or a quota or file-size limit is reached
-  kIo = 17,           // the operating system reported an error; see Error::system_error()
-  kReadOnly = 18,     // the store was opened read-only
-  kClock = 19,        // the wall clock is far from the log's time: see OpenOptions::accept_clock
-  kOutOfMemory = 20,  // memory ran out
+  kSuspectTail = 15,       // the end of the log is neither whole nor plainly torn: see OpenOptions::accept_suspect_tail
+  kNoSpace = 16,           // the disk is full, or a quota or file-size limit is reached
+  kIo = 17,                // the operating system reported an error; see Error::system_error()
+  kReadOnly = 18,          // the store was opened read-only
+  kClock = 19,             // the wall clock is far from the log's time: see OpenOptions::accept_clock
+  kOutOfMemory = 20,       // memory ran out
+  kForked = 21,            // the store belongs to the parent of this forked process
+  kUnsafeFileSystem = 22,  // the folder is on a file system that cannot keep the promises: see
+                           // OpenOptions::allow_unsafe_file_system
 };
 
 // The code's name, such as "version conflict".

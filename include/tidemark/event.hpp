@@ -66,6 +66,10 @@ class Event {
   [[nodiscard]] Bytes data() const { return data_; }
   [[nodiscard]] Bytes metadata() const { return metadata_; }
   [[nodiscard]] std::span<const std::string_view> tags() const { return tags_; }
+  // A placeholder (type "$lost", no data) for an event that was damaged beyond reading: in a store that was repaired or
+  // opened by open_salvage. It keeps the positions and versions of all others. What it was is not known; its stream is
+  // the right one if that could be told, else one that holds only such placeholders.
+  [[nodiscard]] bool is_lost() const { return lost_; }
 
  private:
   friend class EventAccess;  // how the engine fills one in
@@ -80,6 +84,7 @@ class Event {
   Bytes data_;
   Bytes metadata_;
   std::span<const std::string_view> tags_;
+  bool lost_ = false;
 };
 
 // A copy of an event that lives as long as you like.
@@ -97,6 +102,7 @@ struct OwnedEvent {
   std::vector<std::byte> data;
   std::vector<std::byte> metadata;
   std::vector<std::string> tags;
+  bool lost = false;
 };
 
 }  // namespace tidemark

@@ -52,6 +52,10 @@ struct OpenOptions {
   bool accept_suspect_tail = false;
   // Open for writing although the wall clock stands a day or more before the last recorded time.
   bool accept_clock = false;
+  // Open the store although it lies on a network file system or in a layer of one (NFS, SMB, 9p, FUSE, overlay, …).
+  // Locks, syncs and maps there may not do what the promises rest on; kUnsafeFileSystem otherwise.
+  // docs/durability.md says what can go wrong.
+  bool allow_unsafe_file_system = false;
 };
 
 // One stream of the store.
@@ -89,18 +93,27 @@ struct StoreInfo {
   RecoveryReport last_recovery;
 };
 
+struct Salvage;
+
 namespace engine {
 class StoreCore;
 }
 
 // A store: one folder, one log. Open it once for writing; every call is safe from many threads. A moved-from store can
 // only be assigned to or destroyed. Destruction closes.
+// After fork() a store stays with the parent: in the child every call gives kForked (info() is empty), destruction does
+// nothing, and the lock is the parent's alone. Cursors and tickets go with their store.
 class Store {
  public:
   // Opens the store in a folder, creating it if need be, and recovers it if its last writer did not close it.
   // kLocked if another opening (in this process or another) holds it for writing; kNotFound, kNotAStore,
-  // kUnsupportedFormat, kDamaged, kSuspectTail, kClock, kNoSpace, kIo.
+  // kUnsupportedFormat, kDamaged, kSuspectTail, kClock, kUnsafeFileSystem, kNoSpace, kIo.
   [[nodiscard]] static Result<Store> open(const std::filesystem::path& folder, OpenOptions options = {});
+
+  // Opens what is whole of a damaged store, read-only, with placeholders for what is lost, and tells what is not whole.
+  // Needs tidemark/repair.hpp. Never writes. kNotFound, kNotAStore, kUnsupportedFormat, kDamaged (nothing tells what it
+  // was, or what is whole contradicts itself), kIo.
+  [[nodiscard]] static Result<Salvage> open_salvage(const std::filesystem::path& folder);
 
   Store(Store&& other) noexcept;
   Store& operator=(Store&& other) noexcept;
@@ -137,6 +150,7 @@ class Store {
   // Streams in the byte order of their names.
   [[nodiscard]] Result<std::vector<StreamInfo>> streams(const StreamListOptions& options = {}) const;
 
+  // The one call here that throws std::bad_alloc when memory runs out.
   [[nodiscard]] StoreInfo info() const;
   // What this opening found.
   [[nodiscard]] const RecoveryReport& recovery() const;

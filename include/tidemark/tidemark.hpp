@@ -10,6 +10,7 @@
 #include "tidemark/limits.hpp"
 #include "tidemark/query.hpp"
 #include "tidemark/recovery_report.hpp"
+#include "tidemark/repair.hpp"
 #include "tidemark/store.hpp"
 #include "tidemark/ticket.hpp"
 #include "tidemark/types.hpp"

@@ -44,6 +44,7 @@ class SimDisk {
     std::uint64_t generation = 1;    // files and locks of an earlier one are dead
     bool is_off = false;
     std::uint64_t capacity = std::numeric_limits<std::uint64_t>::max();
+    FileSystemTraits traits{.name = "sim", .zeros_help = true, .objection = {}};
 
     // By how much files can grow until the capacity is reached.
     [[nodiscard]] std::uint64_t room() const;
@@ -80,7 +81,7 @@ class SimDisk {
  private:
   SeamFault pass(const Site& site);
 
-  static constexpr std::size_t kKinds = static_cast<std::size_t>(SeamCall::Kind::kTraits) + 1;
+  static constexpr std::size_t kKinds = static_cast<std::size_t>(SeamCall::Kind::kCheckLock) + 1;
 
   mutable std::mutex mutex_;
   // Guarded by mutex_.

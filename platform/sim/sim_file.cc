@@ -150,6 +150,18 @@ class SimLock final : public FileLock {
     });
   }
 
+  Status check() override {
+    const SimDisk::Site site = {.kind = SeamCall::Kind::kCheckLock,
+                                .path = handle_.path,
+                                .doing = "look for the lock file",
+                                .generation = handle_.generation};
+    return handle_.disk->call(site, [&](SimDisk::State& state, const SeamFault&) -> Status {
+      const auto node = state.tree.find_file(handle_.path);
+      if (node && *node == handle_.node) return {};
+      return std::unexpected(Error(ErrorCode::kLocked, "the lock file was removed").with_path(handle_.path));
+    });
+  }
+
  private:
   const SimHandle handle_;
 };

@@ -66,15 +66,19 @@ void SimFileData::replace(std::span<const std::byte> bytes) {
 }
 
 void SimFileData::crash(SimDice& dice, double keep, bool tear) {
-  const bool cut = size_ != synced_size_ && !dice.happens(keep);
+  const bool keep_size = size_ == synced_size_ || dice.happens(keep);
+  crash(keep_size, [&](std::uint64_t) -> std::uint64_t {
+    if (!dice.happens(keep)) return 0;
+    return tear && dice.happens(0.5) ? dice.below(kBlockSize) : kBlockSize;
+  });
+}
+
+void SimFileData::crash(bool keep_size, const std::function<std::uint64_t(std::uint64_t)>& kept) {
+  const bool cut = size_ != synced_size_ && !keep_size;
   // Who has a mapping from before the crash goes on seeing what was there: nothing writes under its feet.
   if ((cut || !unsynced_.empty() || !lost_.empty()) && memory_.use_count() > 1) move_to(capacity_);
   for (const auto& [block, synced] : unsynced_) {
-    if (!dice.happens(keep)) {
-      restore(block, synced.get(), 0);
-    } else if (tear && dice.happens(0.5)) {
-      restore(block, synced.get(), dice.below(kBlockSize));
-    }
+    if (const std::uint64_t bytes = kept(block); bytes < kBlockSize) restore(block, synced.get(), bytes);
   }
   for (const auto& [block, synced] : lost_) { restore(block, synced.get(), 0); }
   lost_.clear();

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <random>
@@ -51,13 +52,17 @@ class SimFileData {
   // Other bytes altogether, on the disk too.
   void replace(std::span<const std::byte> bytes);
 
+  static constexpr std::uint64_t kBlockSize = 512;
+
   // What a power loss leaves. A new size survives with probability keep, else the file is cut to its synced size. Each
   // unsynced block survives with probability keep, else it is as it was synced (zeros where the file grew). With tear,
   // of every other block that survives only the bytes up to a random one do. What a failed sync lost never survives.
   void crash(SimDice& dice, double keep, bool tear);
+  // The same, told exactly: kept(block) gives how many bytes of an unsynced block, from its start, are on the disk. It
+  // is asked for the blocks in rising order.
+  void crash(bool keep_size, const std::function<std::uint64_t(std::uint64_t)>& kept);
 
  private:
-  static constexpr std::uint64_t kBlockSize = 512;
   using Block = std::array<std::byte, kBlockSize>;
 
   void reserve(std::uint64_t capacity);

@@ -66,6 +66,8 @@ std::string_view to_string(SeamCall::Kind kind) {
       return "is_locked";
     case Kind::kTraits:
       return "traits";
+    case Kind::kCheckLock:
+      return "check_lock";
   }
   return "unknown";
 }
@@ -95,6 +97,15 @@ void SimFileSystem::power_on(std::uint64_t seed, double keep, bool tear) {
   });
 }
 
+void SimFileSystem::power_on(const SimSurvival& survival) {
+  disk_->inspect([&](SimDisk::State& state) {
+    state.tree.crash([&](const std::string& name) { return !survival.name || survival.name(name); }, survival.bytes);
+    state.locked.clear();
+    ++state.generation;
+    state.is_off = false;
+  });
+}
+
 void SimFileSystem::kill_process() {
   disk_->inspect([](SimDisk::State& state) {
     state.locked.clear();
@@ -104,6 +115,10 @@ void SimFileSystem::kill_process() {
 
 void SimFileSystem::set_capacity(std::uint64_t bytes) {
   disk_->inspect([&](SimDisk::State& state) { state.capacity = bytes; });
+}
+
+void SimFileSystem::set_traits(FileSystemTraits traits) {
+  disk_->inspect([&](SimDisk::State& state) { state.traits = std::move(traits); });
 }
 
 std::uint64_t SimFileSystem::calls() const { return disk_->calls(); }
@@ -223,7 +238,7 @@ Result<FileSystemTraits> SimFileSystem::traits(const fs::path& folder) {
   return disk_->call(site, [&](SimDisk::State& state, const SeamFault&) -> Result<FileSystemTraits> {
     const auto node = state.tree.find(folder);
     if (!node) return os_failure(node.error(), site.doing, folder);
-    return FileSystemTraits{.name = "sim", .zeros_help = true};
+    return state.traits;
   });
 }
 

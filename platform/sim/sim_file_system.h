@@ -42,6 +42,7 @@ struct SeamCall {
     kLock,
     kIsLocked,
     kTraits,
+    kCheckLock,
   };
   Kind kind;
   std::uint64_t number;  // counts all calls of this file system, from 1
@@ -56,6 +57,14 @@ struct SeamFault {
   int error = 0;                           // fail with this errno, nothing done; a failed sync loses its blocks
   std::optional<std::uint64_t> only = {};  // pwritev and pread: do only so many bytes (a short count); with error set,
                                            // do them and then fail
+};
+
+// What a power loss leaves, told exactly instead of by chance.
+struct SimSurvival {
+  // How many bytes, from its start, of an unsynced 512-byte block of a file are on the disk.
+  std::function<std::uint64_t(const std::filesystem::path& file, std::uint64_t block)> bytes;
+  // Whether an unsynced change of this name in its folder is. None: all are.
+  std::function<bool(const std::string& name)> name = {};
 };
 
 class SimFileSystem final : public FileSystem {
@@ -76,11 +85,16 @@ class SimFileSystem final : public FileSystem {
   // tear, every other unsynced block that survives arrives cut at a random byte, with its old rest (not what a disk
   // that writes 512-byte sectors whole does; for tests of the checksums).
   void power_on(std::uint64_t seed, double keep, bool tear = false);
+  // The same with what survives told exactly. A new size of a file survives.
+  void power_on(const SimSurvival& survival);
   // Like SIGKILL of the process: everything done so far stays, synced or not; locks are gone, open files are dead.
   void kill_process();
 
   // Bytes in files at most, all together; a write or allocation past that fails with ENOSPC.
   void set_capacity(std::uint64_t bytes);
+
+  // What traits() says from now on.
+  void set_traits(FileSystemTraits traits);
 
   // Counters since the start.
   [[nodiscard]] std::uint64_t calls() const;
@@ -129,12 +143,18 @@ class SimMachine final : public Machine {
   explicit SimMachine(std::uint64_t seed);
   void fill_random(std::span<std::byte> into) override;
   Uuid boot_id() override;
+  std::uint64_t process() override;
   void reboot();
+  // From now on whoever asks is a forked child.
+  void fork();
+  // From now on it is the parent again.
+  void leave_child();
 
  private:
   std::mutex mutex_;
   std::mt19937_64 random_;
   std::uint64_t boot_ = 1;
+  std::uint64_t process_ = 1;
 };
 
 }  // namespace tidemark::platform

@@ -29,6 +29,21 @@ Uuid SimMachine::boot_id() {
   return id;
 }
 
+std::uint64_t SimMachine::process() {
+  const std::lock_guard guard(mutex_);
+  return process_;
+}
+
+void SimMachine::fork() {
+  const std::lock_guard guard(mutex_);
+  ++process_;
+}
+
+void SimMachine::leave_child() {
+  const std::lock_guard guard(mutex_);
+  --process_;
+}
+
 void SimMachine::reboot() {
   const std::lock_guard guard(mutex_);
   ++boot_;

@@ -162,6 +162,19 @@ void SimTree::crash(SimDice& dice, double keep, bool tear) {
   for (const auto& node : files() | std::views::values) node->data.crash(dice, keep, tear);
 }
 
+void SimTree::crash(const std::function<bool(const std::string&)>& keeps_name,
+                    const std::function<std::uint64_t(const fs::path&, std::uint64_t)>& kept_bytes) {
+  for (const Change& change : unsynced_) {
+    if (keeps_name(change.to.folder ? change.to.name : change.from.name)) apply(change);
+  }
+  unsynced_.clear();
+  forget_unsynced_entries(*absolute_);
+  forget_unsynced_entries(*relative_);
+  for (const auto& [path, node] : files()) {
+    node->data.crash(true, [&](std::uint64_t block) { return kept_bytes(path, block); });
+  }
+}
+
 const SimNodePtr& SimTree::root_of(const fs::path& path) const { return path.is_absolute() ? absolute_ : relative_; }
 
 SimTree::Outcome<SimTree::Place> SimTree::place_of(const fs::path& path) const {

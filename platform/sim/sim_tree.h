@@ -63,6 +63,10 @@ class SimTree {
 
   // What a power loss leaves of the names, and of the bytes of every file that still has one.
   void crash(SimDice& dice, double keep, bool tear);
+  // The same, told exactly: whether each unsynced change of a name, the oldest first, is on the disk, and how many
+  // bytes of each unsynced block of a file. A new size of a file is there.
+  void crash(const std::function<bool(const std::string&)>& keeps_name,
+             const std::function<std::uint64_t(const std::filesystem::path&, std::uint64_t)>& kept_bytes);
 
  private:
   // A place in a folder; there may be nothing there.

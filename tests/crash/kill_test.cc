@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Goal: whatever a real process acknowledged is found after SIGKILL, at its version and position, whole; and the store
-// goes on. Method: kill_writer is started on the same store again and again, killed after a random time, and what it
-// had said it appended is compared with what a new opening shows.
+// Goal: whatever a real process acknowledged is found after SIGKILL, at its version and position, whole; what a reader
+// beside it was shown is never taken away; and the store goes on. Method: kill_writer is started on the same store
+// again and again and killed after a random time, often while it still opens the store, often with kill_reader beside
+// it; then what both had said is compared with what a new opening shows.
+//   TIDEMARK_KILL_CYCLES=2000 TIDEMARK_KILL_SEED=1 kill_tests
+// The seed gives the times; where exactly a real process is hit, nothing gives again: a store that fails is kept.
+#include <atomic>
 #include <chrono>
+#include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
 #include <gtest/gtest.h>
+#include <limits>
 #include <map>
+#include <optional>
 #include <random>
 #include <signal.h>
 #include <spawn.h>
@@ -16,109 +23,275 @@
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
+#include <vector>
 
+#include "tests/crash/kill_content.h"
+#include "tests/temporary_folder.h"
 #include "tidemark/tidemark.hpp"
 
 extern char** environ;
 
 namespace {
 
-// A folder of this test's own, removed at its end.
-class OwnFolder {
- public:
-  OwnFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "tidemark-kill-XXXXXX").string();
-    if (::mkdtemp(name.data()) != nullptr) { path_ = name; }
-  }
-  ~OwnFolder() {
-    if (!path_.empty()) { std::filesystem::remove_all(path_); }
-  }
-  OwnFolder(const OwnFolder&) = delete;
-  OwnFolder& operator=(const OwnFolder&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+using std::chrono::microseconds;
 
- private:
-  std::filesystem::path path_;
+constexpr std::uint64_t kUnknown = std::numeric_limits<std::uint64_t>::max();
+
+// Removed at its end unless the test failed.
+class OwnFolder : public tidemark::test::TemporaryFolder {
+ public:
+  OwnFolder() : TemporaryFolder("kill") {}
+  ~OwnFolder() {
+    if (!testing::Test::HasFailure()) { return; }
+    keep();
+    std::printf("the store is kept: tidemark verify %s/store\n", path().c_str());
+  }
 };
 
-// Runs the writer for a while, kills it, gives what it said.
-std::string run_and_kill(const std::filesystem::path& folder, const char* threads, std::chrono::milliseconds time) {
-  int ends[2];
-  EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-  std::string program = KILL_WRITER;
-  std::string where = folder.string();
-  std::string count = threads;
-  char* const arguments[] = {program.data(), where.data(), count.data(), nullptr};
-  pid_t child = -1;
-  EXPECT_EQ(::posix_spawn(&child, KILL_WRITER, &actions, nullptr, arguments, environ), 0);
-  posix_spawn_file_actions_destroy(&actions);
-  ::close(ends[1]);
-  std::thread killer([&] {
-    std::this_thread::sleep_for(time);
-    ::kill(child, SIGKILL);
-  });
-  std::string said;
-  char piece[65536];
-  for (ssize_t n = 0; (n = ::read(ends[0], piece, sizeof piece)) > 0;) {
-    said.append(piece, static_cast<std::size_t>(n));
+// A process whose standard output is read.
+class Process {
+ public:
+  explicit Process(std::vector<std::string> words) {
+    int ends[2];
+    EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    std::vector<char*> list;
+    for (auto& word : words) { list.push_back(word.data()); }
+    list.push_back(nullptr);
+    const int failed = ::posix_spawn(&child_, list[0], &actions, nullptr, list.data(), environ);
+    EXPECT_EQ(failed, 0) << "cannot start " << list[0];
+    // Never a signal to -1: that is every process of the machine.
+    if (failed != 0) { child_ = 0; }
+    posix_spawn_file_actions_destroy(&actions);
+    ::close(ends[1]);
+    output_ = ends[0];
+    reader_ = std::jthread([this] {
+      char piece[65536];
+      for (ssize_t n = 0; (n = ::read(output_, piece, sizeof piece)) > 0;) {
+        said_.append(piece, static_cast<std::size_t>(n));
+        heard_.store(true);
+        heard_.notify_all();
+      }
+      heard_.store(true);
+      heard_.notify_all();
+    });
   }
-  killer.join();
-  ::close(ends[0]);
-  int status = 0;
-  EXPECT_EQ(::waitpid(child, &status, 0), child);
-  EXPECT_TRUE(WIFSIGNALED(status)) << "the writer ended by itself with " << WEXITSTATUS(status);
-  return said;
-}
+  ~Process() {
+    if (reader_.joinable()) { (void)kill(); }
+  }
+  Process(const Process&) = delete;
+  Process& operator=(const Process&) = delete;
 
-TEST(KillTest, AcknowledgedEventsSurviveSigkill) {
-  const char* cycles_wanted = std::getenv("TIDEMARK_KILL_CYCLES");
-  const int cycles = cycles_wanted != nullptr ? std::atoi(cycles_wanted) : 25;
-  const OwnFolder own;
-  const std::filesystem::path folder = own.path() / "store";
-  std::mt19937_64 random(std::random_device{}());
-  std::map<std::string, std::map<std::uint64_t, std::uint64_t>> acknowledged;  // stream -> version -> position
-  std::uint64_t total = 0;
-  for (int cycle = 0; cycle < cycles; ++cycle) {
-    std::istringstream said(
-        run_and_kill(folder, cycle % 2 == 0 ? "8" : "1", std::chrono::milliseconds(20 + random() % 200)));
-    std::string stream;
-    std::uint64_t version = 0;
-    std::uint64_t position = 0;
-    while (said >> stream >> version >> position) {
-      // A line may have been cut by the kill: only whole ones end with a newline.
-      if (said.peek() != '\n') { break; }
-      acknowledged[stream][version] = position;
-      ++total;
+  // Until it has said something, or ended.
+  void wait_until_heard() { heard_.wait(false); }
+
+  // Gives what it said, whole lines alone.
+  std::string kill() {
+    if (child_ > 0) { ::kill(child_, SIGKILL); }
+    reader_.join();
+    ::close(output_);
+    if (child_ <= 0) { return {}; }
+    int status = 0;
+    EXPECT_EQ(::waitpid(child_, &status, 0), child_);
+    EXPECT_TRUE(WIFSIGNALED(status)) << "it ended by itself with " << WEXITSTATUS(status);
+    child_ = 0;
+    const auto last = said_.rfind('\n');
+    return said_.substr(0, last == std::string::npos ? 0 : last + 1);
+  }
+
+ private:
+  pid_t child_ = 0;  // 0: not started, or ended
+  int output_ = -1;
+  std::string said_;  // the reading thread's until it has ended
+  std::atomic<bool> heard_ = false;
+  std::jthread reader_;
+};
+
+struct Counts {
+  std::uint64_t cycles = 0;
+  std::uint64_t killed_in_opening = 0;
+  std::uint64_t killed_in_recovery = 0;
+  std::uint64_t acknowledged = 0;
+  std::uint64_t events = 0;
+  std::uint64_t checks = 0;
+  std::uint64_t in_doubt = 0;
+  std::uint64_t cut = 0;
+  std::uint64_t readings = 0;
+  std::uint64_t segments = 0;
+};
+
+// The store, what must be in it, and what was shown of it.
+class Life {
+ public:
+  Life(std::filesystem::path folder, std::uint64_t seed) : folder_(std::move(folder)), random_(seed) {}
+
+  void cycle() {
+    const bool read_beside = random_() % 2 == 0;
+    std::optional<Process> reader;
+    if (read_beside) { reader.emplace(std::vector<std::string>{KILL_READER, folder_.string()}); }
+    const auto begun = std::chrono::steady_clock::now();
+    Process writer({KILL_WRITER, folder_.string(), random_() % 2 == 0 ? "8" : "1", "12"});
+    if (random_() % 10 < 4) {
+      // Within its opening, or shortly after it.
+      std::this_thread::sleep_for(microseconds(random_() % static_cast<std::uint64_t>(opening_.count() * 5 / 4 + 1)));
+    } else {
+      writer.wait_until_heard();
+      opening_ = std::chrono::duration_cast<microseconds>(std::chrono::steady_clock::now() - begun);
+      std::this_thread::sleep_for(microseconds(random_() % 60'000));
     }
-    auto store = tidemark::Store::open(folder, {.segment_bytes_first = 1U << 16U, .segment_bytes_largest = 1U << 18U});
+    const std::string said = writer.kill();
+    take_acknowledged(said);
+    if (reader) {
+      // It may see the store as the dead left it.
+      if (random_() % 2 == 0) { std::this_thread::sleep_for(microseconds(random_() % 20'000)); }
+      take_shown(reader->kill());
+    }
+    ++counts_.cycles;
+    if (said.empty()) {
+      ++counts_.killed_in_opening;
+      if (unclean_) { ++counts_.killed_in_recovery; }
+    } else {
+      unclean_ = true;
+    }
+  }
+
+  // Often the next writer shall meet what this one left, and not what a check has mended and closed.
+  bool is_check_due() { return random_() % 2 == 0; }
+
+  void check() {
+    auto store = tidemark::Store::open(folder_, {.segment_bytes_first = 1U << 14U, .segment_bytes_largest = 1U << 18U});
     ASSERT_TRUE(store) << to_string(store.error());
+    const auto& report = store->recovery();
+    ++counts_.checks;
+    counts_.in_doubt += report.frames_in_doubt > 0 ? 1 : 0;
+    counts_.cut += report.bytes_cut > 0 ? 1 : 0;
     std::map<std::string, std::uint64_t> next;
-    std::uint64_t expected_position = 0;
-    std::map<std::string, std::uint64_t> found;
+    std::uint64_t position = 0;
+    std::uint64_t digest = 0;
+    auto shown = shown_.begin();
+    const auto compare_shown = [&] {
+      if (shown == shown_.end() || shown->first != position) { return; }
+      EXPECT_EQ(shown->second, digest) << "a reader was shown other events than these " << position;
+      ++shown;
+    };
     auto all = store->read(tidemark::Query::all());
+    compare_shown();
     while (const tidemark::Event* event = all.next()) {
       const std::string name(event->stream());
-      ASSERT_EQ(event->position().value(), expected_position++);
-      ASSERT_EQ(event->version().value(), next[name]++);
-      const auto known = acknowledged[name].find(event->version().value());
-      if (known != acknowledged[name].end()) {
-        ASSERT_EQ(event->position().value(), known->second) << name << " " << event->version().value();
-        ++found[name];
+      ASSERT_EQ(event->position().value(), position);
+      const std::uint64_t version = next[name]++;
+      ASSERT_EQ(event->version().value(), version);
+      const auto& known = acknowledged_[name];
+      if (version < known.size() && known[version] != kUnknown) {
+        ASSERT_EQ(position, known[version]) << name << " " << version;
       }
-      const std::string start = name + "/" + std::to_string(event->version().value()) + "/";
-      ASSERT_EQ(tidemark::as_text(event->data()).substr(0, start.size()), start);
-      ASSERT_EQ(event->data().size(), std::max<std::size_t>(start.size(), 40 + event->version().value() % 500));
+      ASSERT_EQ(tidemark::as_text(event->data()), tidemark::crash::kill_content(name, version));
+      digest = tidemark::crash::kill_digest(digest, *event);
+      ++position;
+      compare_shown();
     }
     ASSERT_TRUE(all.status()) << to_string(all.status().error());
-    for (const auto& [name, versions] : acknowledged) {
-      ASSERT_EQ(found[name], versions.size()) << "acknowledged events of " << name << " are missing";
+    ASSERT_EQ(shown, shown_.end()) << "a reader was shown " << shown->first << " events, " << position << " are there";
+    for (const auto& [name, positions] : acknowledged_) {
+      ASSERT_GE(next[name], positions.size()) << "acknowledged events of " << name << " are missing";
     }
+    counts_.events = position;
+    counts_.segments = store->info().segments;
+    unclean_ = false;
     ASSERT_TRUE(store->close());
   }
-  EXPECT_GT(total, 0U);
+
+  [[nodiscard]] const Counts& counts() const { return counts_; }
+
+ private:
+  void take_acknowledged(const std::string& said) {
+    std::istringstream lines(said);
+    std::string stream;
+    lines >> stream;  // "ready"
+    std::uint64_t version = 0;
+    std::uint64_t position = 0;
+    while (lines >> stream >> version >> position) {
+      auto& positions = acknowledged_[stream];
+      if (positions.size() <= version) { positions.resize(version + 1, kUnknown); }
+      positions[version] = position;
+      ++counts_.acknowledged;
+    }
+  }
+
+  void take_shown(const std::string& said) {
+    std::istringstream lines(said);
+    std::uint64_t before = 0;
+    for (std::string line; std::getline(lines, line);) {
+      if (line == "none") {
+        EXPECT_EQ(before, 0U) << "the store is said to be gone";
+        continue;
+      }
+      std::istringstream words(line);
+      std::uint64_t events = 0;
+      std::uint64_t digest = 0;
+      if (!(words >> events >> digest)) {
+        ADD_FAILURE() << "the reader said: " << line;
+        continue;
+      }
+      EXPECT_GE(events, before) << "less was shown than before";
+      before = events;
+      const auto [entry, added] = shown_.emplace(events, digest);
+      EXPECT_EQ(entry->second, digest) << "the same " << events << " events were shown in two ways";
+      ++counts_.readings;
+    }
+  }
+
+  const std::filesystem::path folder_;
+  std::mt19937_64 random_;
+  Counts counts_;
+  bool unclean_ = false;        // the last writer that had the store open was killed
+  microseconds opening_{3000};  // what the writer took last
+  std::map<std::string, std::vector<std::uint64_t>> acknowledged_;  // stream -> version -> position
+  std::map<std::uint64_t, std::uint64_t> shown_;                    // events -> digest
+};
+
+std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
+  const char* const text = std::getenv(variable);
+  return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+TEST(KillTest, AcknowledgedAndShownEventsSurviveSigkill) {
+  const std::uint64_t cycles = number_from("TIDEMARK_KILL_CYCLES", 40);
+  const std::uint64_t seed = number_from("TIDEMARK_KILL_SEED", std::random_device{}());
+  SCOPED_TRACE("again: TIDEMARK_KILL_CYCLES=" + std::to_string(cycles) + " TIDEMARK_KILL_SEED=" + std::to_string(seed) +
+               " kill_tests");
+  const OwnFolder own;
+  Life life(own.path() / "store", seed);
+  for (std::uint64_t n = 0; n < cycles; ++n) {
+    life.cycle();
+    if (life.is_check_due() || n + 1 == cycles) { life.check(); }
+    if (testing::Test::HasFailure()) { break; }
+  }
+  const Counts& counts = life.counts();
+  const auto print = [](const char* name, std::uint64_t n) {
+    std::printf("%s: %llu\n", name, static_cast<unsigned long long>(n));
+  };
+  print("kills", counts.cycles);
+  print("kills before the store was open", counts.killed_in_opening);
+  print("kills in the recovery of a store whose writer was killed", counts.killed_in_recovery);
+  print("checks of the whole store", counts.checks);
+  print("appends acknowledged", counts.acknowledged);
+  print("events at the end", counts.events);
+  print("segments at the end", counts.segments);
+  print("checks with frames in doubt", counts.in_doubt);
+  print("checks that cut a torn end", counts.cut);
+  print("read-only openings beside", counts.readings);
+  print("seed", seed);
+  EXPECT_GT(counts.acknowledged, 0U);
+  if (cycles >= 100) {
+    EXPECT_GE(counts.killed_in_opening, cycles / 20) << "too few kills during an opening to show anything";
+    EXPECT_GE(counts.readings, cycles) << "too few readings to show anything";
+    EXPECT_GE(counts.killed_in_recovery, cycles / 50) << "too few kills during a recovery to show anything";
+    EXPECT_GE(counts.in_doubt, cycles / 20) << "too few recoveries had anything to decide";
+  }
 }
 
 }  // namespace

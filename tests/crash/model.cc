@@ -65,8 +65,6 @@ void Model::waive_after(std::uint64_t events) {
   }
 }
 
-namespace {
-
 std::optional<std::string> differs(const Event& event, const ModelEvent& expected, std::uint64_t position) {
   const auto say = [&](std::string_view what) {
     return fmt::format("the event at position {} has another {}", position, what);
@@ -77,12 +75,11 @@ std::optional<std::string> differs(const Event& event, const ModelEvent& expecte
   if (event.id() != expected.id) { return say("id"); }
   if (event.type() != expected.type) { return say("type"); }
   if (as_text(event.data()) != expected.data) { return say("content"); }
+  if (as_text(event.metadata()) != expected.metadata) { return say("metadata"); }
   if (!std::ranges::equal(event.tags(), expected.tags)) { return say("tags"); }
   if (expected.valid && event.valid() != *expected.valid) { return say("valid time"); }
   return std::nullopt;
 }
-
-}  // namespace
 
 std::optional<std::string> compare(const Store& store, const Model& model, std::uint64_t count, std::uint64_t seed) {
   std::mt19937_64 random(seed);

@@ -18,8 +18,9 @@ struct ModelEvent {
   EventId id;
   std::string type;
   std::string data;
-  std::vector<std::string> tags;
-  std::optional<ValidTime> valid;
+  std::string metadata = {};
+  std::vector<std::string> tags = {};
+  std::optional<ValidTime> valid = {};
 };
 
 // How sure a batch is.
@@ -62,6 +63,10 @@ class Model {
  private:
   std::vector<ModelBatch> batches_;
 };
+
+// How a shown event differs from the one that was appended at this position, if it does.
+[[nodiscard]] std::optional<std::string> differs(const Event& event, const ModelEvent& expected,
+                                                 std::uint64_t position);
 
 // Compares what a store shows with the first `count` events of the model, through every kind of read. Gives what
 // differs.

@@ -98,6 +98,7 @@ TEST_F(IoTest, OtherErrorsEndIt) {
   fault_each(Kind::kPread, [](std::uint64_t) { return SeamFault{.error = EIO}; });
   std::vector<std::byte> into(4);
   EXPECT_EQ(read_up_to(*file, into, 0).error().system_error(), EIO);
+  EXPECT_EQ(read_up_to(*file, into, 1).error().offset(), Offset(1));
 }
 
 TEST_F(IoTest, ReadsUpToTheEnd) {

@@ -7,6 +7,8 @@
 #include <gtest/gtest.h>
 #include <set>
 #include <string>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <vector>
 
 #include "platform/sim/sim_file_system.h"
@@ -40,6 +42,21 @@ TEST(RealMachine, BootIdIsTheKernels) {
   std::erase(expected, '-');
   if (expected.empty()) GTEST_SKIP() << "this system does not tell";
   EXPECT_EQ(hex(real_machine().boot_id()), expected);
+}
+
+TEST(RealMachine, AForkedChildIsAnotherProcess) {
+  const std::uint64_t mark = real_machine().process();
+  EXPECT_NE(mark, 0U);
+  EXPECT_EQ(real_machine().process(), mark);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const std::uint64_t own = real_machine().process();
+    ::_exit(own != mark && own != 0 && own == real_machine().process() ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(real_machine().process(), mark);
 }
 
 TEST(Machine, RandomUuidIsOfVersion4) {

@@ -51,7 +51,7 @@ TEST_F(RealFileSystemTest, AFileSizeLimitIsNoSpace) {
 }
 
 TEST_F(RealFileSystemTest, ZerosDoNotNeedASecondDescriptor) {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef TIDEMARK_SANITIZED
   GTEST_SKIP() << "the sanitizers' runtime needs a descriptor itself to look at an object's type";
 #endif
   EXPECT_TRUE(in_child([&] {
@@ -76,6 +76,7 @@ TEST_F(RealFileSystemTest, ZerosWhereThereIsNoDirectIo) {
   const FileSystemTraits traits = must(fs.traits("/dev/shm"));
   EXPECT_EQ(traits.name, "tmpfs");
   EXPECT_FALSE(traits.zeros_help);
+  EXPECT_TRUE(traits.objection.empty());
 }
 
 TEST_F(RealFileSystemTest, AllocateReservesTheSpace) {

@@ -126,6 +126,21 @@ TEST_F(RealLockTest, AChildNeitherKeepsNorDropsTheLockOfItsParent) {
   lock = must(lock_real_file(path));
 }
 
+TEST_F(RealLockTest, KnowsWhenItsFileIsGone) {
+  const auto lock = must(lock_real_file(path));
+  EXPECT_TRUE(lock->check());
+  std::filesystem::rename(path, temp.path() / "aside");
+  auto gone = lock->check();
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().code(), ErrorCode::kLocked);
+  const auto second = must(lock_real_file(path));  // another file under the same name
+  EXPECT_FALSE(lock->check());
+  EXPECT_TRUE(second->check());
+  std::filesystem::rename(temp.path() / "aside", path);
+  EXPECT_TRUE(lock->check());
+  EXPECT_FALSE(second->check());
+}
+
 TEST_F(RealLockTest, ReadingTheFileDoesNotDropIt) {
   const auto lock = must(lock_real_file(path));
   EXPECT_FALSE(text().empty());

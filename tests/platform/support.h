@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdlib>
 #include <filesystem>
 #include <stdexcept>
 #include <string>
@@ -11,6 +10,7 @@
 
 #include "platform/file_system.h"
 #include "platform/io.h"
+#include "tests/temporary_folder.h"
 #include "tidemark/types.hpp"
 
 namespace tidemark::platform::test {
@@ -22,26 +22,7 @@ T must(Result<T> result) {
   if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
-// A folder of the real file system that is removed with all in it.
-class TempFolder {
- public:
-  TempFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "tidemark-platform-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no temporary folder");
-    path_ = name;
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  ~TempFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using TempFolder = tidemark::test::TemporaryFolder;
 
 inline std::vector<std::byte> filled(std::size_t size, char with) {
   return std::vector<std::byte>(size, static_cast<std::byte>(with));

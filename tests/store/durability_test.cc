@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: what is acknowledged when, and what a reader sees when. Method: on the file system in memory without threads,
 // so that nothing is synced unless somebody waits for it; with threads where the store itself has to act.
+#include <atomic>
+#include <fcntl.h>
+#include <filesystem>
 #include <gtest/gtest.h>
 #include <latch>
 #include <thread>
@@ -230,6 +233,66 @@ TEST(Durability, AnIdleStoreTellsTheSuperblock) {
   clock.request_stop();
   clock.join();
   world.files.set_fault_rule({});
+}
+
+// However long a sync takes, and whatever the caller's patience: no answer is given that the disk has not given.
+TEST(Durability, NoPatienceTurnsASlowSyncIntoAnAcknowledgement) {
+  World world(true);
+  Store store = world.open();
+  Gate disk;
+  world.files.set_fault_rule([&](const platform::SeamCall& call) -> std::optional<platform::SeamFault> {
+    if (call.kind == World::Kind::kDatasync && call.path.find("segment-") != std::string_view::npos) { disk.pass(); }
+    return std::nullopt;
+  });
+  std::atomic<bool> answered = false;
+  std::jthread appender([&] {
+    must(append(store, "a", "1"));
+    answered = true;
+  });
+  disk.wait_for(1);
+  std::stop_source patience;
+  Batch batch;
+  batch.to("a").add(event("T", "2"));
+  const Ticket ticket = must(store.submit(batch));
+  world.clock.advance(std::chrono::hours(24));
+  patience.request_stop();
+  EXPECT_TRUE(fails_with(ticket.wait(patience.get_token()), ErrorCode::kStopped));
+  EXPECT_FALSE(ticket.poll());
+  EXPECT_FALSE(answered);
+  EXPECT_EQ(store.info().durable, Position(0));
+  EXPECT_EQ(lines(store), Lines{});
+  disk.open();
+  EXPECT_TRUE(ok(ticket.wait()));
+  appender.join();
+  EXPECT_TRUE(answered);
+  EXPECT_EQ(lines(store), (Lines{"0 a@0 1", "1 a@1 2"}));
+}
+
+// Whether this process has a file open for writing.
+bool holds_open_for_writing(const std::filesystem::path& file) {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code ignored;
+    if (std::filesystem::read_symlink(entry.path(), ignored) != file) { continue; }
+    const int flags = ::fcntl(std::stoi(entry.path().filename().string()), F_GETFL);
+    if (flags >= 0 && (flags & O_ACCMODE) == O_RDWR) { return true; }
+  }
+  return false;
+}
+
+// Linux tells an error of writing back to those who have the file open when it happens; with nobody there it can be
+// forgotten with the inode.
+TEST(Durability, AFileThatIsNotSyncedStaysOpen) {
+  const TempFolder temp;
+  const auto folder = std::filesystem::canonical(temp.path()) / "store";
+  Store store = must(Store::open(folder, {.sync_interval = std::chrono::hours(1), .allow_unsafe_file_system = true}));
+  const auto segment = folder / engine::segment_file_name(SegmentNumber(1));
+  EXPECT_TRUE(holds_open_for_writing(segment));
+  must(append(store, "a", "1", Expect::any(), kBuffered));
+  EXPECT_EQ(lines(store, Query::all(), {.visibility = Visibility::kWritten}).size(), 1U);
+  EXPECT_TRUE(holds_open_for_writing(segment));
+  EXPECT_TRUE(holds_open_for_writing(folder / engine::kSuperblockNames[0]));
+  EXPECT_TRUE(holds_open_for_writing(folder / engine::kSuperblockNames[1]));
+  must(store.close());
 }
 
 }  // namespace

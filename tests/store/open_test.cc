@@ -381,5 +381,24 @@ TEST(OpenClock, RecordedTimeRisesStrictlyWhateverTheClockDoes) {
   for (std::size_t i = 0; i < times.size(); ++i) { EXPECT_EQ(events[i].recorded, times[i]); }
 }
 
+// The host's current folder is its own: a store that was opened by a relative name stays where it is.
+TEST(FolderTest, TheHostMayChangeItsCurrentFolder) {
+  const TempFolder temp;
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(temp.path());
+  OpenOptions options = tiny_segments();
+  options.allow_unsafe_file_system = true;
+  {
+    Store store = must(Store::open("store", options));
+    std::filesystem::current_path(before);
+    for (int i = 0; i < 20; ++i) { must(append(store, "a", std::string(1000, 'x'))); }
+    EXPECT_EQ(read(store).size(), 20U);
+    must(store.close());
+  }
+  EXPECT_EQ(read(must(Store::open(temp.path() / "store", options))).size(), 20U);
+}
+
+TEST(FolderTest, NeedsAName) { EXPECT_TRUE(fails_with(Store::open(""), ErrorCode::kInvalidArgument)); }
+
 }  // namespace
 }  // namespace tidemark

@@ -5,7 +5,6 @@
 // results that tell in a failed test why they failed.
 
 #include <condition_variable>
-#include <cstdlib>
 #include <filesystem>
 #include <gtest/gtest.h>
 #include <mutex>
@@ -18,6 +17,7 @@
 
 #include "engine/store/store_core.h"
 #include "platform/sim/sim_file_system.h"
+#include "tests/temporary_folder.h"
 #include "tidemark/tidemark.hpp"
 
 namespace tidemark {
@@ -60,26 +60,7 @@ T must(Result<T> result) {
   if constexpr (!std::is_void_v<T>) { return std::move(*result); }
 }
 
-// A folder of the real file system that is removed with all in it.
-class TempFolder {
- public:
-  TempFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "tidemark-store-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) { throw std::runtime_error("no temporary folder"); }
-    path_ = name;
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  ~TempFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using TempFolder = TemporaryFolder;
 
 // A machine in memory with one folder for a store. Without threads everything happens in a fixed order.
 struct World {

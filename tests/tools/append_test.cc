@@ -38,7 +38,7 @@ class Append : public ::testing::Test {
     return all;
   }
 
-  TemporaryFolder folder_;
+  ToolsFolder folder_;
   std::string store_ = folder_ / "store";
 };
 

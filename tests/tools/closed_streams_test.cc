@@ -6,14 +6,14 @@
 #include <gtest/gtest.h>
 #include <string>
 
+#include "tests/temporary_folder.h"
 #include "tidemark/tidemark.hpp"
 
 namespace {
 
 TEST(ClosedStreams, NothingIsPrintedIntoTheStore) {
-  std::string name = (std::filesystem::temp_directory_path() / "tidemark-streams-XXXXXX").string();
-  ASSERT_NE(::mkdtemp(name.data()), nullptr);
-  const std::filesystem::path store = std::filesystem::path(name) / "store";
+  const tidemark::test::TemporaryFolder folder("streams");
+  const std::filesystem::path store = folder.path() / "store";
   const std::string command = std::string("\"") + TIDEMARK_COMMAND + "\" append \"" + store.string() +
                               "\" stream --type T --data 1 <&- >&- 2>&-";
   for (int i = 0; i < 3; ++i) { (void)std::system(command.c_str()); }  // it has nowhere to say how it went
@@ -21,7 +21,6 @@ TEST(ClosedStreams, NothingIsPrintedIntoTheStore) {
   ASSERT_TRUE(report) << to_string(report.error());
   EXPECT_TRUE(report->whole());
   EXPECT_EQ(report->events, 3U);
-  std::filesystem::remove_all(name);
 }
 
 }  // namespace

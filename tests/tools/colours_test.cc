@@ -17,7 +17,7 @@ class Colours : public ::testing::Test {
  protected:
   void SetUp() override { ASSERT_EQ(run({"append", store_, "s", "--type", "T", "--data", "\"x\""}).exit_code, 0); }
 
-  TemporaryFolder folder_;
+  ToolsFolder folder_;
   std::string store_ = folder_ / "store";
 };
 
@@ -37,12 +37,14 @@ TEST_F(Colours, NotWithNoColor) {
 }
 
 TEST_F(Colours, ProgressIsABarOnATerminalOnly) {
-  const std::vector<std::string> import{"import", folder_ / "loans", TIDEMARK_LOAN_DATA, "--batch", "500"};
+  // Small batches, so that it takes long enough for a bar to be seen.
+  const std::vector<std::string> import{"import", folder_ / "loans", first_loan_lines(folder_ / "first.jsonl", 20'000),
+                                        "--batch", "20"};
   const Ran bar = run(import, {.err_is_terminal = true});
   EXPECT_EQ(bar.exit_code, 0);
   EXPECT_THAT(bar.err, HasSubstr("\r"));
   EXPECT_THAT(bar.err, HasSubstr(" events"));
-  EXPECT_THAT(bar.out, HasSubstr("262,200 events imported"));
+  EXPECT_THAT(bar.out, HasSubstr("20,000 events imported"));
   EXPECT_THAT(run(import).err, IsEmpty());
   EXPECT_THAT(run(import, {.environment = {{"NO_COLOR", "1"}}, .err_is_terminal = true}).err, IsEmpty());
 }

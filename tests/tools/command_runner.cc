@@ -7,6 +7,7 @@
 #include <fstream>
 #include <poll.h>
 #include <signal.h>
+#include <span>
 #include <spawn.h>
 #include <sstream>
 #include <stdexcept>
@@ -176,7 +177,9 @@ bool Running::read_line(std::string& line) {
   return true;
 }
 
-void Running::kill() { ::kill(pid_, SIGKILL); }
+void Running::kill() {
+  if (pid_ > 0) { ::kill(pid_, SIGKILL); }  // -1 is every process of the machine
+}
 
 Ran Running::wait() {
   Ran ran;
@@ -185,18 +188,7 @@ Ran Running::wait() {
   return ran;
 }
 
-TemporaryFolder::TemporaryFolder() {
-  std::string name = (std::filesystem::temp_directory_path() / "tidemark-tools-test.XXXXXX").string();
-  check(::mkdtemp(name.data()) != nullptr, "mkdtemp");
-  path_ = name;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
-std::string TemporaryFolder::file(std::string_view name, std::string_view content) const {
+std::string ToolsFolder::file(std::string_view name, std::string_view content) const {
   const std::string path = *this / name;
   std::ofstream stream(path, std::ios::binary);
   stream << content;
@@ -221,6 +213,14 @@ const std::vector<std::string>& loan_lines() {
     return all;
   }();
   return lines;
+}
+
+std::string first_loan_lines(const std::string& path, std::size_t count) {
+  std::ofstream file(path);
+  for (const std::string& line : std::span(loan_lines()).first(count)) { file << line << '\n'; }
+  file.close();
+  check(file.good(), path.c_str());
+  return path;
 }
 
 }  // namespace tidemark::test

@@ -10,6 +10,8 @@
 #include <sys/types.h>
 #include <vector>
 
+#include "tests/temporary_folder.h"
+
 // Runs the built command as a user does: a process with arguments, an environment and three streams.
 namespace tidemark::test {
 
@@ -60,23 +62,18 @@ class Running {
 };
 
 // A folder of our own, gone at the end with all that is in it.
-class TemporaryFolder {
+class ToolsFolder : public TemporaryFolder {
  public:
-  TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder();
+  ToolsFolder() : TemporaryFolder("tools") {}
 
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-  [[nodiscard]] std::string operator/(std::string_view name) const { return (path_ / name).string(); }
+  [[nodiscard]] std::string operator/(std::string_view name) const { return (path() / name).string(); }
   // Makes a file in it and gives its path.
   [[nodiscard]] std::string file(std::string_view name, std::string_view content) const;
-
- private:
-  std::filesystem::path path_;
 };
 
 // The loan applications, one line each, without line ends.
 [[nodiscard]] const std::vector<std::string>& loan_lines();
+// Writes so many of them to a file and gives its path: for tests that need no more and run under sanitizers too.
+[[nodiscard]] std::string first_loan_lines(const std::string& path, std::size_t count);
 
 }  // namespace tidemark::test

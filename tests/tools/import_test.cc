@@ -42,7 +42,7 @@ class Import : public ::testing::Test {
   // What the store has.
   std::vector<OwnedEvent> events() const {
     std::vector<OwnedEvent> all;
-    Result<Store> store = Store::open(store_, {.read_only = true});
+    Result<Store> store = Store::open(store_, {.read_only = true, .allow_unsafe_file_system = true});
     EXPECT_TRUE(store.has_value());
     if (!store) { return all; }
     Cursor cursor = store->read(Query::all());
@@ -63,7 +63,7 @@ class Import : public ::testing::Test {
     EXPECT_EQ(count(), before) << line;
   }
 
-  TemporaryFolder folder_;
+  ToolsFolder folder_;
   std::string store_ = folder_ / "store";
 };
 

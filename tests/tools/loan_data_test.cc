@@ -59,7 +59,7 @@ std::string_view data_text(std::string_view line) {
 
 // Holds the first events of a store against the lines of the file, and gives how many there are.
 std::uint64_t expect_prefix_of_the_file(const std::string& folder) {
-  Result<Store> store = Store::open(folder, {.read_only = true});
+  Result<Store> store = Store::open(folder, {.read_only = true, .allow_unsafe_file_system = true});
   if (!store) {
     ADD_FAILURE() << to_string(store.error());
     return 0;
@@ -91,7 +91,7 @@ class LoanData : public ::testing::Test {
     return there;
   }
 
-  TemporaryFolder folder_;
+  ToolsFolder folder_;
   std::string store_ = folder_ / "bank";
 };
 

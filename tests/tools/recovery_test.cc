@@ -49,7 +49,7 @@ class Recovery : public ::testing::Test {
   Ran append() const { return run({"append", store_, "s", "--type", "T", "--data", "2"}); }
   std::size_t count() const { return run({"read", store_, "--json"}).json_lines().size(); }
 
-  TemporaryFolder folder_;
+  ToolsFolder folder_;
   std::string store_ = folder_ / "store";
   std::filesystem::path segment_;
 };
@@ -129,6 +129,73 @@ TEST_F(Recovery, AStoreOfANewerFormatIsLeftAlone) {
     EXPECT_THAT(ran.out, IsEmpty()) << call[0];
   }
   EXPECT_EQ(read_file(segment_), before);
+}
+
+class Repair : public Recovery {
+ protected:
+  // A bit of the data of the first event.
+  void damage() const {
+    std::string content = read_file(segment_);
+    content.at(content.find("first") + 1) ^= 1;
+    write_file(segment_, content);
+  }
+  void SetUp() override {
+    ASSERT_EQ(run({"append", store_, "s", "--type", "T", "--data", "\"first\""}).exit_code, 0);
+    ASSERT_EQ(run({"append", store_, "s", "--type", "T", "--data", "\"second\""}).exit_code, 0);
+    segment_ = std::filesystem::path(store_) / "segment-00000001.log";
+    for (const auto& entry : std::filesystem::directory_iterator(store_)) {
+      if (entry.path().extension() == ".log") { segment_ = entry.path(); }
+    }
+  }
+  std::string new_ = folder_ / "new";
+};
+
+TEST_F(Repair, CopiesWhatIsWholeAndListsWhatIsNot) {
+  damage();
+  EXPECT_EQ(run({"append", store_, "s", "--type", "T", "--data", "3"}).exit_code, 1);
+  const std::string before = read_file(segment_);
+  const Ran repaired = run({"repair", store_, "--into", new_});
+  EXPECT_EQ(repaired.exit_code, 1) << repaired.err;
+  EXPECT_THAT(repaired.out, AllOf(HasSubstr("damaged: " + segment_.string()), HasSubstr("positions 0 to 0"),
+                                  HasSubstr("stream s"), HasSubstr("copied 1 event into " + new_ + ", 1 event lost")));
+  EXPECT_EQ(read_file(segment_), before);
+  EXPECT_EQ(run({"verify", new_}).exit_code, 0);
+  const auto events = run({"read", new_, "--json"}).json_lines();
+  ASSERT_EQ(events.size(), 2U);
+  EXPECT_EQ(events[0]["type"], "$lost");
+  EXPECT_EQ(events[0]["lost"], true);
+  EXPECT_EQ(events[0]["stream"], "s");
+  EXPECT_EQ(events[1]["data"], "second");
+  EXPECT_EQ(events[1]["version"], 1);
+  EXPECT_FALSE(events[1].contains("lost"));
+  EXPECT_EQ(run({"append", new_, "s", "--type", "T", "--data", "3", "--expect", "1"}).exit_code, 0);
+}
+
+TEST_F(Repair, AsJson) {
+  damage();
+  const Ran repaired = run({"repair", store_, "--into", new_, "--json"});
+  const auto lines = repaired.json_lines();
+  ASSERT_EQ(lines.size(), 1U);
+  EXPECT_EQ(lines[0]["events_copied"], 1);
+  EXPECT_EQ(lines[0]["events_lost"], 1);
+  EXPECT_EQ(lines[0]["found"]["whole"], false);
+  EXPECT_EQ(lines[0]["found"]["damages"][0]["first_position"], 0);
+}
+
+TEST_F(Repair, OfAWholeStoreLosesNothing) {
+  const Ran repaired = run({"repair", store_, "--into", new_});
+  EXPECT_EQ(repaired.exit_code, 0) << repaired.err;
+  EXPECT_THAT(repaired.out, HasSubstr("copied 2 events into " + new_ + ", 0 events lost\n"));
+  EXPECT_EQ(run({"read", new_, "--json"}).out, run({"read", store_, "--json"}).out);
+}
+
+TEST_F(Repair, BadUse) {
+  EXPECT_EQ(run({"repair", store_}).exit_code, 2);
+  const Ran same = run({"repair", store_, "--into", store_});
+  EXPECT_EQ(same.exit_code, 2);
+  EXPECT_THAT(same.err, HasSubstr("a repair goes into a new store"));
+  EXPECT_EQ(run({"repair", folder_ / "none", "--into", new_}).exit_code, 5);
+  EXPECT_FALSE(std::filesystem::exists(new_));
 }
 
 }  // namespace

@@ -66,7 +66,7 @@ TEST(Usage, WrongCommandLinesEndWithTwo) {
       {"read", "store", "--from", "18446744073709551616"},
       {"read", "store", "another"},
   };
-  const TemporaryFolder folder;
+  const ToolsFolder folder;
   const std::filesystem::path before = std::filesystem::current_path();
   std::filesystem::current_path(folder.path());
   for (const std::vector<std::string>& arguments : wrong) {
@@ -82,7 +82,7 @@ TEST(Usage, WrongCommandLinesEndWithTwo) {
 
 // The parser of the command line looks for subcommands everywhere unless it is told not to.
 TEST(Usage, AStoreMayBeNamedAsASubcommand) {
-  const TemporaryFolder folder;
+  const ToolsFolder folder;
   const std::filesystem::path before = std::filesystem::current_path();
   std::filesystem::current_path(folder.path());
   const Ran appended = run({"append", "import", "read", "--type", "stat"});

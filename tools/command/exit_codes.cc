@@ -28,6 +28,8 @@ ExitCode exit_code(ErrorCode code) {
     case ErrorCode::kNoSpace:
     case ErrorCode::kIo:
     case ErrorCode::kReadOnly:
+    case ErrorCode::kForked:
+    case ErrorCode::kUnsafeFileSystem:
     case ErrorCode::kOutOfMemory:
       return ExitCode::kFailed;
   }

@@ -33,9 +33,12 @@ std::string whole_number(const std::string& text) {
   return whole ? std::string() : text + " is not a whole number from 0 to 18446744073709551615";
 }
 
-CLI::App& add_subcommand(CLI::App& app, const char* name, const char* does, const char* example, std::string& store) {
+CLI::App& add_subcommand(CLI::App& app, const char* name, const char* does, const char* example, StorePlace& store) {
   CLI::App& sub = *app.add_subcommand(name, does);
-  sub.add_option("STORE", store, "The store's folder")->required();
+  sub.add_option("STORE", store.folder, "The store's folder")->required();
+  sub.add_flag("--allow-unsafe-file-system", store.allow_unsafe_file_system,
+               "Go on although the folder is on a network, user-space or overlay file system")
+      ->envname("TIDEMARK_ALLOW_UNSAFE_FILE_SYSTEM");
   sub.footer(std::string("Example:\n  ") + example);
   return sub;
 }
@@ -112,12 +115,27 @@ void add_recover(CLI::App& app, RecoverOptions& options, Run& run) {
   sub.callback([&] { run = [&] { return run_recover(options); }; });
 }
 
+void add_repair(CLI::App& app, RepairCommandOptions& options, Run& run) {
+  CLI::App& sub =
+      add_subcommand(app, "repair",
+                     "Copy all that is whole of a damaged store into a new one and list what is not; the "
+                     "damaged one is only read",
+                     "tidemark repair bank --into bank-repaired\n\n"
+                     "Where events are lost the new store has placeholders of type $lost, so that every\n"
+                     "position and version stays. Ends with 0 if nothing was lost, with 1 if something was.",
+                     options.store);
+  sub.add_option("--into", options.into, "The new store's folder: empty, or not there yet")->required();
+  add_json(sub, options.json, "Print the report as one JSON object");
+  sub.callback([&] { run = [&] { return run_repair(options); }; });
+}
+
 ExitCode run_command(int argc, char** argv) {
   ImportOptions import;
   AppendCommandOptions append;
   ReadCommandOptions read;
   PlainOptions plain;
   RecoverOptions recover;
+  RepairCommandOptions repair;
   Run run;
 
   CLI::App app("An embeddable event store: one ordered, durable log of events, in streams", "tidemark");
@@ -134,6 +152,7 @@ ExitCode run_command(int argc, char** argv) {
   add_plain(app, "verify", "Read every byte of the store and name what is damaged; changes nothing",
             "tidemark verify bank", "Print one JSON object", plain, &run_verify, run);
   add_recover(app, recover, run);
+  add_repair(app, repair, run);
 
   try {
     app.parse(argc, argv);

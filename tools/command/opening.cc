@@ -25,8 +25,9 @@ bool is_news(const RecoveryReport& report) {
 
 }  // namespace
 
-Outcome<Store> open_to_read(const std::string& folder) {
-  Result<Store> opened = Store::open(folder, {.read_only = true, .create = false});
+Outcome<Store> open_to_read(const StorePlace& place) {
+  Result<Store> opened = Store::open(
+      place.folder, {.read_only = true, .create = false, .allow_unsafe_file_system = place.allow_unsafe_file_system});
   if (!opened) { return failed(opened.error()); }
   const RecoveryReport& report = opened->recovery();
   switch (report.kind) {
@@ -63,8 +64,8 @@ Outcome<Store> open_to_read(const std::string& folder) {
   return *std::move(opened);
 }
 
-Outcome<Store> open_to_write(const std::string& folder) {
-  Result<Store> opened = Store::open(folder);
+Outcome<Store> open_to_write(const StorePlace& place) {
+  Result<Store> opened = Store::open(place.folder, {.allow_unsafe_file_system = place.allow_unsafe_file_system});
   if (!opened) { return failed(opened.error()); }
   if (is_news(opened->recovery())) { talk(fmt::format("recovered, {}", recovery_text(opened->recovery()))); }
   return *std::move(opened);

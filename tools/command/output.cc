@@ -142,6 +142,7 @@ std::string event_json(const Event& event) {
     json += json_string(tag);
   }
   json += ']';
+  if (event.is_lost()) { json += R"(,"lost":true)"; }
   add_payload(json, "data", event.data());
   add_payload(json, "metadata", event.metadata());
   json += '}';

@@ -7,9 +7,11 @@ namespace tidemark::command {
 
 // Opening for writing is what recovers.
 Outcome<ExitCode> run_recover(const RecoverOptions& options) {
-  Result<Store> store = Store::open(
-      options.store,
-      {.create = false, .accept_suspect_tail = options.accept_suspect_tail, .accept_clock = options.accept_clock});
+  Result<Store> store =
+      Store::open(options.store.folder, {.create = false,
+                                         .accept_suspect_tail = options.accept_suspect_tail,
+                                         .accept_clock = options.accept_clock,
+                                         .allow_unsafe_file_system = options.store.allow_unsafe_file_system});
   if (!store) { return failed(store.error()); }
   const RecoveryReport report = store->recovery();
   if (Status closed = store->close(); !closed) { return failed(closed.error()); }

@@ -13,8 +13,14 @@
 // One function a subcommand: what it was asked for in, how the command ends out. Data goes to stdout, talk to stderr.
 namespace tidemark::command {
 
+// Which store.
+struct StorePlace {
+  std::string folder;
+  bool allow_unsafe_file_system = false;
+};
+
 struct ImportOptions {
-  std::string store;
+  StorePlace store;
   std::string file;
   std::uint64_t batch = 1000;
   Progress::Mode progress = Progress::Mode::kAuto;
@@ -23,7 +29,7 @@ struct ImportOptions {
 [[nodiscard]] Outcome<ExitCode> run_import(const ImportOptions& options);
 
 struct AppendCommandOptions {
-  std::string store;
+  StorePlace store;
   std::string stream;
   std::string type;
   std::optional<std::string> data;      // JSON, @FILE or -
@@ -38,7 +44,7 @@ struct AppendCommandOptions {
 [[nodiscard]] Outcome<ExitCode> run_append(const AppendCommandOptions& options);
 
 struct ReadCommandOptions {
-  std::string store;
+  StorePlace store;
   std::optional<std::string> stream;
   std::optional<std::uint64_t> from;
   std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
@@ -49,15 +55,22 @@ struct ReadCommandOptions {
 
 // Of the subcommands that only need to know the store.
 struct PlainOptions {
-  std::string store;
+  StorePlace store;
   bool json = false;
 };
 [[nodiscard]] Outcome<ExitCode> run_streams(const PlainOptions& options);
 [[nodiscard]] Outcome<ExitCode> run_stat(const PlainOptions& options);
 [[nodiscard]] Outcome<ExitCode> run_verify(const PlainOptions& options);
 
+struct RepairCommandOptions {
+  StorePlace store;
+  std::string into;
+  bool json = false;
+};
+[[nodiscard]] Outcome<ExitCode> run_repair(const RepairCommandOptions& options);
+
 struct RecoverOptions {
-  std::string store;
+  StorePlace store;
   bool accept_suspect_tail = false;
   bool accept_clock = false;
   bool json = false;

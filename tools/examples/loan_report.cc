@@ -48,6 +48,10 @@ std::string text_in(tidemark::Bytes data, const char* place) {
 class LoanBook {
  public:
   void apply(const tidemark::Event& event) {
+    if (event.is_lost()) {  // in a store that was repaired: something happened here, nobody knows what
+      ++lost_;
+      return;
+    }
     ++events_;
     ++events_by_day_[std::chrono::floor<std::chrono::days>(event.valid())];
     Application& application = applications_[std::string(event.stream())];
@@ -58,7 +62,9 @@ class LoanBook {
   }
 
   void print() const {
-    fmt::print("{:L} events of {:L} applications\n\n", events_, applications_.size());
+    fmt::print("{:L} events of {:L} applications\n", events_, applications_.size());
+    if (lost_ > 0) { fmt::print("{:L} more were lost to damage: what follows lacks them\n", lost_); }
+    fmt::print("\n");
     print_outcomes();
     print_days();
   }
@@ -112,6 +118,7 @@ class LoanBook {
   }
 
   std::uint64_t events_ = 0;
+  std::uint64_t lost_ = 0;
   std::unordered_map<std::string, Application> applications_;
   std::map<Days, std::uint64_t> events_by_day_;
 };
@@ -157,7 +164,9 @@ int main(int argc, char** argv) {
   }
   std::locale::global(std::locale(std::locale::classic(), new Commas));
 
-  auto opened = tidemark::Store::open(argv[1], {.read_only = true});
+  // As the command does.
+  const bool any_file_system = std::getenv("TIDEMARK_ALLOW_UNSAFE_FILE_SYSTEM") != nullptr;
+  auto opened = tidemark::Store::open(argv[1], {.read_only = true, .allow_unsafe_file_system = any_file_system});
   if (!opened) { return complain(opened.error()); }
   const tidemark::Store& store = *opened;
 

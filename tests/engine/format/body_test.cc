@@ -222,6 +222,31 @@ TEST(HostileBody, RandomBytes) {
   }
 }
 
+// Two names made one, or a name without a byte: the versions of a stream would be counted twice, or nobody's.
+TEST(HostileBody, NamesThatAreNotRight) {
+  const Batch batch = rich_batch(8);
+  auto encoded = must(EncodedBatch::encode(batch));
+  const Parts good(encoded);
+  const auto view = good.open(true);
+  ASSERT_TRUE(view);
+  ASSERT_EQ(view->stream_count(), 4U);
+  const auto* const body = good.body.data();
+  const auto begin_of = [&](std::uint32_t i) {
+    return static_cast<std::size_t>(reinterpret_cast<const std::byte*>(view->stream_name(i).data()) - body);
+  };
+  Parts twice = good;
+  std::copy_n(body + begin_of(0), view->stream_name(0).size(),
+              twice.body.begin() + static_cast<std::ptrdiff_t>(begin_of(3)));
+  EXPECT_FALSE(twice.open(true));
+  EXPECT_TRUE(twice.open(false));  // for who has checked before
+  Parts empty = good;
+  store_as(empty.body.data() + kBodyStartBytes + 4, load_as<std::uint32_t>(body + kBodyStartBytes));
+  EXPECT_FALSE(empty.open(true));
+  Parts backward = good;
+  store_as<std::uint32_t>(backward.body.data() + kBodyStartBytes + 4, 1);
+  EXPECT_FALSE(backward.open(true));
+}
+
 TEST(HostileBody, AnEmptyOne) {
   EXPECT_EQ(read_all({}, {}, {}, true), 0U);
   const BodyView none;

@@ -79,6 +79,7 @@ TEST_F(SegmentTest, AFailedWindowIsAnErrorAndTriedAgain) {
   const auto failed = segment.view(10, 10);
   ASSERT_TRUE(fails_with(failed, ErrorCode::kIo));
   EXPECT_EQ(failed.error().segment(), SegmentNumber(2));
+  EXPECT_EQ(failed.error().offset(), Offset(10));
   files.set_fault_rule({});
   EXPECT_TRUE(ok(segment.view(10, 10)));
 }

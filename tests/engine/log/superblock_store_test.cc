@@ -186,10 +186,22 @@ TEST_F(SuperblockStoreTest, AFailingMediumOfOneLetsTheOtherServe) {
   EXPECT_EQ(loaded->newest.durable_end, 2000U);
 }
 
+TEST_F(SuperblockStoreTest, WhatCannotBeReadIsNotCalledDamaged) {
+  (void)create();
+  for (const int error : {EIO, ENOMEM}) {
+    files.set_fault_rule([error](const SeamCall& call) -> std::optional<SeamFault> {
+      return call.kind == SeamCall::Kind::kPread ? std::optional(SeamFault{.error = error}) : std::nullopt;
+    });
+    const auto loaded = load_superblocks(files, kFolder);
+    EXPECT_TRUE(fails_with(loaded, error == EIO ? ErrorCode::kIo : ErrorCode::kOutOfMemory));
+  }
+}
+
 TEST_F(SuperblockStoreTest, ALostOneIsMadeAgain) {
   for (const auto name : kSuperblockNames) {
     SimFileSystem own;
     must(own.make_folder(kFolder));
+    must(own.sync_folder(kFolder.parent_path()));
     {
       const auto store = must(SuperblockStore::create(own, kFolder, first_superblock()));
       must(store->write([](Superblock& block) { block.durable_end = 1000; }));
@@ -197,10 +209,19 @@ TEST_F(SuperblockStoreTest, ALostOneIsMadeAgain) {
     }
     own.remove(kFolder / name);
     auto loaded = must(load_superblocks(own, kFolder));
+    ASSERT_TRUE(loaded);
     EXPECT_TRUE(loaded->lost);
     const auto store = must(SuperblockStore::open(own, kFolder, *loaded));
     must(store->write([](Superblock& block) { block.durable_end = 3000; }));
     loaded = must(load_superblocks(own, kFolder));
+    ASSERT_TRUE(loaded);
+    EXPECT_FALSE(loaded->lost);
+    EXPECT_EQ(loaded->newest.durable_end, 3000U);
+    // Its name too is on the disk.
+    own.power_off();
+    own.power_on(1, 0.0);
+    loaded = must(load_superblocks(own, kFolder));
+    ASSERT_TRUE(loaded);
     EXPECT_FALSE(loaded->lost);
     EXPECT_EQ(loaded->newest.durable_end, 3000U);
   }

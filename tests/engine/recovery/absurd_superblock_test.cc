@@ -53,10 +53,23 @@ TEST(AbsurdSuperblock, AnEpochThatCannotBeRaised) {
   EXPECT_TRUE(fails_with(store.try_open(tiny_segments()), ErrorCode::kDamaged));
 }
 
-TEST(AbsurdSuperblock, AGenerationThatCannotBeFollowed) {
+// The next opening would have been the last; and refused is refused, before anything is made again.
+TEST(AbsurdSuperblock, AnEpochThatCanBeRaisedOnce) {
   SampleStore store;
-  change_superblocks(store, [](Superblock& superblock) { superblock.generation = kMost; });
+  change_superblocks(store,
+                     [](Superblock& superblock) { superblock.epoch = std::numeric_limits<std::uint32_t>::max() - 1; });
+  store.files.remove(store.folder / kSuperblockNames[0]);
+  const auto before = store.snapshot();
   EXPECT_TRUE(fails_with(store.try_open(tiny_segments()), ErrorCode::kDamaged));
+  EXPECT_EQ(store.snapshot(), before);
+}
+
+TEST(AbsurdSuperblock, AGenerationThatCannotBeFollowed) {
+  for (const std::uint64_t generation : {kMost, kMost - 1, kMost - 3}) {
+    SampleStore store;
+    change_superblocks(store, [&](Superblock& superblock) { superblock.generation = generation; });
+    EXPECT_TRUE(fails_with(store.try_open(tiny_segments()), ErrorCode::kDamaged));
+  }
 }
 
 TEST(AbsurdSuperblock, ACutEndPastTheSegment) {

@@ -200,6 +200,85 @@ TEST(Scan, ASpareWithSomethingInItIsTakenAway) {
   expect_whole(again, SampleStore::kEvents);
 }
 
+// A segment was left, no superblock says for which one any more, and the file that follows is not to be read. It may be
+// an unused segment; it may have held acknowledged events, and then it must not be thrown away unasked.
+TEST(Scan, AnUnreadableSegmentAfterOneThatWasLeft) {
+  SampleStore store;
+  auto superblock = must(load_superblocks(store.files, store.folder))->newest;
+  superblock.state = StoreState::kRunning;
+  superblock.durable_end = kSegmentHeaderBytes;
+  superblock.highest_segment = store.segments - 1;
+  for (const auto name : kSuperblockNames) {
+    store.files.set_contents(store.folder / name, encode_superblock(superblock));
+  }
+  const auto next = store.segment(store.segments);
+  const std::vector<std::byte> before(4096, std::byte{7});
+  store.files.set_contents(next, before);
+  EXPECT_TRUE(fails_with(store.try_open(tiny_segments()), ErrorCode::kSuspectTail));
+  EXPECT_EQ(store.contents(next), before);
+  EXPECT_EQ(store.open({.read_only = true}).recovery().kind, RecoveryKind::kSuspect);
+  EXPECT_FALSE(store.verify().whole());
+  // Whoever accepts the loss finds it kept aside.
+  OpenOptions accepting = tiny_segments();
+  accepting.accept_suspect_tail = true;
+  Store opened = store.open(accepting);
+  EXPECT_EQ(opened.recovery().kind, RecoveryKind::kSuspectAccepted);
+  EXPECT_EQ(read(opened).size(), store.in_segment(store.segments).front().header.first_position);
+  EXPECT_EQ(store.contents(store.folder / rejected_file_name(opened.recovery().epoch)), before);
+}
+
+// A footer is of these frames and of no others, even if its own checksum is right.
+TEST(Scan, AFooterThatDisagreesWithItsFrames) {
+  const auto is_damage = [](const std::function<void(SegmentFooter&)>& change) -> bool {
+    SampleStore store;
+    auto bytes = store.contents(store.segment(2));
+    const auto sector = std::span(bytes).last(kSegmentFooterBytes);
+    SegmentFooter footer{};
+    EXPECT_EQ(decode_segment_footer(sector, footer), BlockState::kGood);
+    change(footer);
+    std::ranges::copy(encode_segment_footer(footer), sector.begin());
+    store.files.set_contents(store.segment(2), bytes);
+    return fails_with(store.try_open(tiny_segments()), ErrorCode::kDamaged);
+  };
+  EXPECT_FALSE(is_damage([](SegmentFooter&) {}));
+  EXPECT_TRUE(is_damage([](SegmentFooter& footer) { footer.digest ^= 1; }));
+  EXPECT_TRUE(is_damage([](SegmentFooter& footer) { footer.previous_digest ^= 1; }));
+  EXPECT_TRUE(is_damage([](SegmentFooter& footer) { ++footer.frame_count; }));
+  EXPECT_TRUE(is_damage([](SegmentFooter& footer) { ++footer.event_count; }));
+  EXPECT_TRUE(is_damage([](SegmentFooter& footer) { ++footer.next_position; }));
+  EXPECT_TRUE(is_damage([](SegmentFooter& footer) { footer.last_trailer ^= 1; }));
+  EXPECT_TRUE(is_damage([](SegmentFooter& footer) { footer.end += 8; }));
+}
+
+// A crash in a roll, after the footer and before the superblock: what the footer knows durable nobody else tells.
+TEST(Scan, TheWatermarkOfAFooterAlone) {
+  for (const bool has_watermark : {true, false}) {
+    SampleStore store;
+    auto superblock = must(load_superblocks(store.files, store.folder))->newest;
+    superblock.state = StoreState::kRunning;
+    superblock.durable_end = kSegmentHeaderBytes;
+    superblock.highest_segment = 1;
+    for (const auto name : kSuperblockNames) {
+      store.files.set_contents(store.folder / name, encode_superblock(superblock));
+    }
+    for (std::uint64_t number = 2; number <= store.segments + 1; ++number) {
+      store.files.remove(store.segment(number));
+    }
+    auto bytes = store.contents(store.segment(1));
+    const FrameAt last = store.in_segment(1).back();
+    std::ranges::fill(std::span(bytes).subspan(last.begin, last.end - last.begin), std::byte{0});
+    const auto sector = std::span(bytes).last(kSegmentFooterBytes);
+    SegmentFooter footer{};
+    ASSERT_EQ(decode_segment_footer(sector, footer), BlockState::kGood);
+    ASSERT_GE(footer.durable, last.end);
+    if (!has_watermark) { footer.durable = 0; }
+    std::ranges::copy(encode_segment_footer(footer), sector.begin());
+    store.files.set_contents(store.segment(1), bytes);
+    // Without it nothing tells the zeroed frame from one that never reached the disk.
+    EXPECT_EQ(fails_with(store.try_open(tiny_segments()), ErrorCode::kDamaged), has_watermark);
+  }
+}
+
 TEST(Scan, LeftoversAreRemovedByAWriterAndNotByAReader) {
   SampleStore store;
   const std::vector<std::string> names = {"segment-0000000099.log.tmp", "super-a.tmp", "super-b.tmp", "rejected-3.tmp"};
@@ -259,7 +338,7 @@ TEST(Scan, BothSuperblocksGone) {
   for (const auto name : kSuperblockNames) { missing.files.remove(missing.folder / name); }
   const auto left = missing.snapshot();
   EXPECT_TRUE(fails_with(missing.try_open(), ErrorCode::kDamaged));
-  EXPECT_TRUE(fails_with(missing.try_open({.create = false}), ErrorCode::kNotFound));
+  EXPECT_TRUE(fails_with(missing.try_open({.create = false}), ErrorCode::kDamaged));
   EXPECT_EQ(missing.snapshot(), left);
 }
 
@@ -423,6 +502,23 @@ TEST_F(Tail, TheRejectedBytesAreKeptAside) {
   // In their place are zeros.
   const auto after = world.contents(world.segment(1));
   EXPECT_TRUE(all_zero(std::span(after).subspan(frames[2].begin)));
+}
+
+// What was zeroed is nowhere else any more.
+TEST_F(Tail, TheRejectedBytesOutliveThePower) {
+  change([&](auto& all) { zero(all, frames[2].begin + 1000, frames[2].end); });
+  std::filesystem::path rejected;
+  std::vector<std::byte> kept;
+  {
+    Store store = world.open();
+    rejected = store.recovery().rejected;
+    kept = world.contents(rejected);
+    world.files.power_off();
+    (void)store.close();
+  }
+  world.files.power_on(1, 0.0);
+  EXPECT_FALSE(kept.empty());
+  EXPECT_EQ(world.contents(rejected), kept);
 }
 
 TEST_F(Tail, ADiskWithoutRoomForTheRejectedBytesIsRecoveredAllTheSame) {

@@ -238,6 +238,24 @@ TEST_F(SimCrashTest, AFolderNeedsASyncOfTheOneAbove) {
   EXPECT_EQ(names(), "a ");
 }
 
+// What survives can be told block by block and name by name, and is just that.
+TEST_F(SimCrashTest, WhatSurvivesCanBeToldExactly) {
+  const auto file = durable_file("/f/a");
+  write_text(*file, std::string(4 * kBlock, 'o'));
+  must(file->datasync());
+  write_text(*file, std::string(4 * kBlock, 'n'));
+  must(fs.open("/f/kept", OpenMode::kCreate));
+  must(fs.open("/f/gone", OpenMode::kCreate));
+  fs.power_off();
+  fs.power_on({.bytes = [](const auto&, std::uint64_t block) -> std::uint64_t {
+                 return block == 1 ? 512 : block == 2 ? 100 : 0;
+               },
+               .name = [](const std::string& name) { return name == "kept"; }});
+  EXPECT_EQ(names(), "a kept ");
+  const std::string old(kBlock, 'o');
+  EXPECT_EQ(text_at("/f/a"), old + std::string(kBlock + 100, 'n') + std::string(kBlock - 100, 'o') + old);
+}
+
 TEST_F(SimCrashTest, ARenameIsThereOrNot) {
   std::set<std::string> outcomes;
   for (std::uint64_t seed = 0; seed < 32; ++seed) {
@@ -358,14 +376,8 @@ TEST_F(SimCrashTest, DamageIsOnTheDiskAtOnce) {
   EXPECT_EQ(text_at("/f/c"), "c");
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#ifdef TIDEMARK_SANITIZED
 constexpr bool kIsSanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr bool kIsSanitized = true;
-#else
-constexpr bool kIsSanitized = false;
-#endif
 #else
 constexpr bool kIsSanitized = false;
 #endif

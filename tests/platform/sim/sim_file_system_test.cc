@@ -24,10 +24,10 @@ using test::text_of;
 using test::write_text;
 using Kind = SeamCall::Kind;
 
-constexpr std::size_t kKinds = static_cast<std::size_t>(Kind::kTraits) + 1;
+constexpr std::size_t kKinds = static_cast<std::size_t>(Kind::kCheckLock) + 1;
 
 // One call of every kind; gives the errno of each.
-std::vector<int> call_all(SimFileSystem& fs, File& file, const Mapping& mapping) {
+std::vector<int> call_all(SimFileSystem& fs, File& file, const Mapping& mapping, FileLock& held) {
   const auto number = [](const auto& result) { return result ? 0 : result.error().system_error(); };
   std::vector<std::byte> into(4);
   const Bytes part = as_bytes("text");
@@ -49,6 +49,7 @@ std::vector<int> call_all(SimFileSystem& fs, File& file, const Mapping& mapping)
       number(fs.lock("lock")),
       number(fs.is_locked("lock")),
       number(fs.traits("")),
+      number(held.check()),
   };
 }
 
@@ -65,6 +66,7 @@ struct SimFileSystemTest : testing::Test {
 };
 
 TEST_F(SimFileSystemTest, EveryCallIsCountedAndShownToTheRule) {
+  const auto held = must(fs.lock("held"));
   std::vector<std::uint64_t> before;
   for (std::size_t kind = 0; kind < kKinds; ++kind) before.push_back(fs.calls(static_cast<Kind>(kind)));
   std::vector<std::string> seen;
@@ -75,26 +77,27 @@ TEST_F(SimFileSystemTest, EveryCallIsCountedAndShownToTheRule) {
                    std::to_string(call.offset) + " " + std::to_string(call.length));
     return std::nullopt;
   });
-  EXPECT_EQ(call_all(fs, *file, *mapping), std::vector<int>(kKinds, 0));
+  EXPECT_EQ(call_all(fs, *file, *mapping, *held), std::vector<int>(kKinds, 0));
   EXPECT_EQ(fs.calls(), last);
   for (std::size_t kind = 0; kind < kKinds; ++kind)
     EXPECT_EQ(fs.calls(static_cast<Kind>(kind)), before[kind] + 1) << kind;
   const std::vector<std::string> expected = {
-      "open a 0 0",         "pread a 8 4", "pwritev a 16 4",    "datasync a 0 0",   "allocate a 0 1000",
-      "write_zeros a 0 10", "size a 0 0",  "map a 0 0",         "populate a 1 2",   "rename b 0 0",
-      "unlink c 0 0",       "list  0 0",   "make_folder d 0 0", "sync_folder  0 0", "lock lock 0 0",
-      "is_locked lock 0 0", "traits  0 0"};
+      "open a 0 0",         "pread a 8 4", "pwritev a 16 4",     "datasync a 0 0",   "allocate a 0 1000",
+      "write_zeros a 0 10", "size a 0 0",  "map a 0 0",          "populate a 1 2",   "rename b 0 0",
+      "unlink c 0 0",       "list  0 0",   "make_folder d 0 0",  "sync_folder  0 0", "lock lock 0 0",
+      "is_locked lock 0 0", "traits  0 0", "check_lock held 0 0"};
   EXPECT_EQ(seen, expected);
 }
 
 TEST_F(SimFileSystemTest, EveryCallCanBeFailedAndThenDoesNothing) {
+  const auto held = must(fs.lock("held"));
   fs.set_fault_rule([](const SeamCall&) { return SeamFault{.error = EDQUOT}; });
   const auto files = fs.files();
-  EXPECT_EQ(call_all(fs, *file, *mapping), std::vector<int>(kKinds, EDQUOT));
+  EXPECT_EQ(call_all(fs, *file, *mapping, *held), std::vector<int>(kKinds, EDQUOT));
   EXPECT_EQ(fs.files(), files);
   EXPECT_EQ(text_of(*fs.contents("a")), "0123456789");
   fs.set_fault_rule(nullptr);
-  EXPECT_EQ(call_all(fs, *file, *mapping), std::vector<int>(kKinds, 0));
+  EXPECT_EQ(call_all(fs, *file, *mapping, *held), std::vector<int>(kKinds, 0));
 }
 
 TEST_F(SimFileSystemTest, ShortCounts) {

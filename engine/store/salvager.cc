@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/store/salvager.h"
+
+#include <algorithm>
+#include <memory>
+#include <new>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/format/segment.h"
+#include "engine/recovery/folder.h"
+#include "engine/recovery/salvage.h"
+#include "engine/recovery/scan.h"
+#include "engine/store/store_core.h"
+#include "tidemark/limits.hpp"
+
+namespace tidemark::engine {
+
+namespace {
+
+// What a placeholder takes at most besides its stream's name.
+constexpr std::uint64_t kLostEventBytesMax = 64;
+constexpr std::uint64_t kLostFrameBytesMax = limits::kBatchBytesMax / 4 * 3;
+
+}  // namespace
+
+// Makes a core that shows what was salvaged.
+class Salvager {
+ public:
+  static Result<std::shared_ptr<StoreCore>> open(const std::filesystem::path& folder, Environment environment,
+                                                 Salvaged salvaged) {
+    auto core = StoreCore::make(folder, {.read_only = true, .create = false}, environment);
+    core->salvaged_ = true;
+    core->superblock_ = salvaged.walked.superblock;
+    core->report_.kind = salvaged.walked.report.whole() ? RecoveryKind::kCleanEnd : RecoveryKind::kDamaged;
+    core->report_.epoch = salvaged.walked.superblock.epoch;
+    core->report_.frames_kept = salvaged.walked.report.frames;
+    core->report_.events_kept = salvaged.walked.report.events;
+    core->report_.at = environment.clock.now();
+    Catalog& catalog = core->catalog_;
+    const SalvageVisitor visitor{
+        .lost = [&](LostEvents::const_iterator begin, LostEvents::const_iterator end) -> Status {
+          for (auto it = begin; it != end; ++it) {
+            const auto key = index::make_key(index::KeyKind::kStream, it->second.stream);
+            catalog.add(key, it->second.id, EventPlace::nowhere());
+          }
+          return {};
+        },
+        .frame = [&](const SalvagedFrame& frame) -> Status { return add(catalog, frame); }};
+    if (auto done = for_each_salvaged(salvaged, visitor); !done) { return std::unexpected(std::move(done.error())); }
+    for (const auto& segment : salvaged.segments) { core->segments_.add(segment); }
+    core->end_.position = catalog.end();
+    core->lost_ = std::move(salvaged.lost);
+    return core;
+  }
+
+ private:
+  static Status add(Catalog& catalog, const SalvagedFrame& frame) {
+    const auto bad = [] {
+      return std::unexpected(Error(ErrorCode::kDamaged, "the events of a whole frame cannot be decoded"));
+    };
+    const auto body = BodyView::open(frame.header, frame.table, frame.body, true);
+    if (!body) { return bad(); }
+    std::vector<index::Key> keys;
+    for (std::uint32_t i = 0; i < body->stream_count(); ++i) {
+      keys.push_back(index::make_key(index::KeyKind::kStream, body->stream_name(i)));
+    }
+    const auto take = [&](const EventRecord& record, std::uint32_t offset) {
+      const index::Key& key = keys[record.stream];
+      const Version version = body->first_version(record.stream) + record.ordinal;
+      if (catalog.keys().count(key, catalog.end()) != version.value()) { return false; }
+      catalog.add(key, record.id, {frame.place, offset});
+      return true;
+    };
+    if (!for_each_event(frame.header, *body, frame.body.size(), take)) { return bad(); }
+    return {};
+  }
+};
+
+namespace {
+
+// Appends what was salvaged to a new store.
+class Copier {
+ public:
+  Copier(StoreCore& core, RepairReport& report) : core_(core), report_(report) {}
+
+  Status copy(const Salvaged& salvaged) {
+    return for_each_salvaged(salvaged, {.lost = [&](LostEvents::const_iterator begin,
+                                                    LostEvents::const_iterator end) { return lost(begin, end); },
+                                        .frame = [&](const SalvagedFrame& found) { return frame(found); }});
+  }
+
+ private:
+  // One frame a hole, unless it would be too large: a frame needs a time of its own between those around it.
+  Status lost(LostEvents::const_iterator begin, LostEvents::const_iterator end) {
+    std::vector<LostEvents::const_iterator> edges{begin};
+    std::uint64_t bytes = 0;
+    for (auto it = begin; it != end; ++it) {
+      const std::uint64_t more = it->second.stream.size() + kLostEventBytesMax;
+      if (bytes + more > kLostFrameBytesMax) {
+        edges.push_back(it);
+        bytes = 0;
+      }
+      bytes += more;
+    }
+    edges.push_back(end);
+    const std::uint64_t frames = edges.size() - 1;
+    for (std::uint64_t i = 0; i < frames; ++i) {
+      // Before the first frame of all times count backward from it, elsewhere forward from the frame before.
+      const std::uint64_t steps = begin->first == Position(0) ? frames - 1 - i : i;
+      const std::chrono::nanoseconds shift(static_cast<std::int64_t>(steps));
+      const RecordedTime recorded = edges[i]->second.recorded;
+      if (auto done =
+              placeholders(edges[i], edges[i + 1], begin->first == Position(0) ? recorded - shift : recorded + shift);
+          !done) {
+        return done;
+      }
+    }
+    return {};
+  }
+
+  Status placeholders(LostEvents::const_iterator begin, LostEvents::const_iterator end, RecordedTime recorded) {
+    Batch batch;
+    const Position first = begin->first;
+    std::uint64_t count = 0;
+    for (; begin != end; ++begin, ++count) {
+      batch.to(begin->second.stream).add({.type = kLostType, .id = begin->second.id});
+    }
+    auto encoded = EncodedBatch::encode_lost(batch, recorded);
+    if (!encoded) { return std::unexpected(std::move(encoded.error())); }
+    if (auto done = core_.apply(std::move(*encoded), first); !done) { return done; }
+    report_.events_lost += count;
+    return {};
+  }
+
+  Status frame(const SalvagedFrame& frame) {
+    auto encoded = EncodedBatch::from_frame(frame.header, frame.table, frame.body);
+    if (!encoded) {
+      return std::unexpected(Error(ErrorCode::kDamaged, "the events of a whole frame cannot be decoded"));
+    }
+    report_.events_copied += frame.header.event_count;
+    return core_.apply(std::move(*encoded), Position(frame.header.first_position));
+  }
+
+  StoreCore& core_;
+  RepairReport& report_;
+};
+
+// Whether the folder can take a new store.
+Status check_empty(platform::FileSystem& files, const std::filesystem::path& into) {
+  auto holds = look_at_folder(files, into);
+  if (!holds && holds.error().code() == ErrorCode::kNotFound) { return {}; }
+  if (!holds && holds.error().code() != ErrorCode::kNotAStore) { return std::unexpected(std::move(holds.error())); }
+  if (holds && *holds == FolderHolds::kNothing) { return {}; }
+  return std::unexpected(
+      Error(ErrorCode::kInvalidArgument, "a repair goes into a new store: name a folder that is empty or not there yet")
+          .with_path(into));
+}
+
+// A path without a slash at its end, so that it has a name and a folder above.
+std::filesystem::path with_name(const std::filesystem::path& path) {
+  auto plain = path.lexically_normal();
+  return plain.has_filename() ? plain : plain.parent_path();
+}
+
+bool lies_within(const std::filesystem::path& path, const std::filesystem::path& folder) {
+  const auto [end, ignored] = std::mismatch(folder.begin(), folder.end(), path.begin(), path.end());
+  return end == folder.end();
+}
+
+// Takes away what an earlier repair that was cut short left; nothing that is not a store's.
+Status clear_unfinished(platform::FileSystem& files, const std::filesystem::path& folder) {
+  auto entries = files.list(folder);
+  if (!entries && entries.error().code() == ErrorCode::kNotFound) { return {}; }
+  if (!entries) { return std::unexpected(std::move(entries.error())); }
+  for (const auto& entry : *entries) {
+    if (!is_store_file_name(entry.name) || entry.is_folder) {
+      return std::unexpected(not_a_store_error(folder, entry.name));
+    }
+  }
+  for (const auto& entry : *entries) {
+    if (auto gone = files.unlink(folder / entry.name); !gone) { return gone; }
+  }
+  return {};
+}
+
+Result<RepairReport> repair_throwing(const std::filesystem::path& folder, const std::filesystem::path& into,
+                                     const RepairOptions& options, Environment environment,
+                                     const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
+  platform::FileSystem& files = environment.files;
+  const auto target = with_name(into);
+  const auto unfinished = std::filesystem::path(target.string() + ".unfinished");
+  if (auto empty = check_empty(files, target); !empty) { return std::unexpected(std::move(empty.error())); }
+  if (lies_within(target, with_name(folder))) {
+    return std::unexpected(
+        Error(ErrorCode::kInvalidArgument, "a repair goes into a folder of its own, and not into the damaged store's")
+            .with_path(into));
+  }
+  auto salvaged = salvage_store(files, folder, progress);
+  if (!salvaged) { return std::unexpected(std::move(salvaged.error())); }
+  RepairReport report;
+  report.end_lost = salvaged->walked.end.is_lost;
+  if (auto clear = clear_unfinished(files, unfinished); !clear) { return std::unexpected(std::move(clear.error())); }
+  // The last recorded time may lie ahead of this machine's clock; it is kept as it is.
+  auto core = open_store(unfinished,
+                         {.durability = Durability::kBuffered,
+                          .accept_clock = true,
+                          .allow_unsafe_file_system = options.allow_unsafe_file_system},
+                         environment);
+  if (!core) { return std::unexpected(std::move(core.error())); }
+  Status done = Copier(**core, report).copy(*salvaged);
+  Status closed = (*core)->close();
+  if (!done) { return std::unexpected(std::move(done.error())); }
+  if (!closed) { return std::unexpected(std::move(closed.error())); }
+  auto check = verify_store(unfinished, environment, {});
+  if (!check) { return std::unexpected(std::move(check.error())); }
+  if (!check->whole() || check->events != report.events_copied + report.events_lost) {
+    return std::unexpected(
+        Error(ErrorCode::kDamaged, "the new store does not read back as it was written: is this disk whole?")
+            .with_path(unfinished));
+  }
+  if (auto named = files.rename(unfinished, target); !named) { return std::unexpected(std::move(named.error())); }
+  const auto parent = target.has_parent_path() ? target.parent_path() : std::filesystem::path(".");
+  if (auto synced = files.sync_folder(parent); !synced) { return std::unexpected(std::move(synced.error())); }
+  report.found = std::move(salvaged->walked.report);
+  return report;
+}
+
+}  // namespace
+
+Result<Salvage> open_salvage(const std::filesystem::path& folder, Environment environment) {
+  try {
+    auto salvaged = salvage_store(environment.files, folder, {});
+    if (!salvaged) { return std::unexpected(std::move(salvaged.error())); }
+    VerifyReport report = salvaged->walked.report;
+    const std::uint64_t lost = salvaged->lost.size();
+    const bool end_lost = salvaged->walked.end.is_lost;
+    auto core = Salvager::open(folder, environment, std::move(*salvaged));
+    if (!core) { return std::unexpected(std::move(core.error())); }
+    return Salvage{Store(std::move(*core)), std::move(report), lost, end_lost};
+  } catch (const std::bad_alloc&) {
+    return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory"));  // short: it needs none itself
+  }
+}
+
+Result<RepairReport> repair_store(const std::filesystem::path& folder, const std::filesystem::path& into,
+                                  const RepairOptions& options, Environment environment,
+                                  const std::function<void(std::uint64_t done, std::uint64_t all)>& progress) {
+  try {
+    return repair_throwing(folder, into, options, environment, progress);
+  } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
+}
+
+}  // namespace tidemark::engine
