@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Goal: no text makes the small readers of foreign text crash or say what is not so: times, ids, JSON, names of files,
+// the holder in a lock file. Method: each gets the same input; what it takes must come back from its own writing.
+#include <algorithm>
+
+#include "engine/format/segment.h"
+#include "platform/real_lock.h"
+#include "tests/fuzz/targets.h"
+#include "tidemark/event.hpp"
+#include "tools/command/json_text.h"
+#include "tools/command/output.h"
+#include "tools/command/times.h"
+
+namespace tidemark::fuzz {
+
+namespace {
+
+bool is_printable_ascii(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
+}
+
+void read_time(std::string_view text) {
+  const auto time = command::parse_time(text);
+  if (!time) { return; }
+  const std::string written = command::format_time(*time);
+  // Years before 0 and past 9999 come from offsets at the edges; RFC 3339 has no way to write them.
+  if (written.starts_with('-') || written.starts_with('+')) { return; }
+  require(command::parse_time(written) == time, "a time does not come back from " + written);
+}
+
+void read_names(std::string_view text) {
+  if (const auto number = engine::parse_segment_file_name(text)) {
+    require(engine::segment_file_name(*number) == text, "a segment has two names");
+    require(engine::is_store_file_name(text), "a segment's name is foreign");
+  }
+  (void)engine::is_store_file_name(text);
+}
+
+void read_id(std::string_view text) {
+  const auto id = EventId::parse(text);
+  if (!id) { return; }
+  std::string lower(text);
+  std::ranges::transform(lower, lower.begin(), [](char c) { return c >= 'A' && c <= 'F' ? char(c - 'A' + 'a') : c; });
+  require(to_string(*id) == lower, "an id does not come back");
+}
+
+void read_json(std::string_view text) {
+  const auto error = command::find_json_error(text);
+  if (error) { require(error->column <= text.size() + 1, "a JSON error stands past the text"); }
+  const auto line = command::parse_import_line(text);
+  if (line) {
+    require(!error, "a line was taken that is no JSON");
+    require(command::is_json(line->data), "a line's data is no JSON");
+    require(line->metadata.empty() || command::is_json(line->metadata), "a line's metadata is no JSON");
+  } else {
+    require(is_printable_ascii(line.error().reason.substr(0, 1)), "an error without a reason");
+  }
+  require(command::is_json(command::json_string(text)), "a text's JSON is no JSON");
+}
+
+}  // namespace
+
+void run_text(Bytes input) {
+  const std::string_view text = as_text(input);
+  read_time(text);
+  read_names(text);
+  read_id(text);
+  read_json(text);
+  require(is_printable_ascii(platform::holder_of(text)), "a lock's holder could steer a terminal");
+  const std::string printed = command::printable(text, 40);
+  require(std::ranges::none_of(printed, [](char c) { return (c >= 0 && c < ' ') || c == '\x7F'; }),
+          "a printable text could steer a terminal");
+}
+
+}  // namespace tidemark::fuzz
