@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: no document names a subcommand or an option that the command does not have. Method: the lines of ```sh and
 // ```bash blocks that call `tidemark` are held against the help texts.
-#include <array>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <map>
-#include <memory>
 #include <sstream>
 #include <string>
 #include <vector>
+
+#include "tests/docs/output_of.h"
 
 namespace {
 
@@ -59,17 +58,7 @@ struct Call {
 }
 
 #ifdef TIDEMARK_COMMAND
-std::string output_of(const std::string& call) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> process(::popen(call.c_str(), "r"), &::pclose);
-  std::string all;
-  std::array<char, 4096> chunk;
-  while (process != nullptr) {
-    const std::size_t got = std::fread(chunk.data(), 1, chunk.size(), process.get());
-    if (got == 0) { break; }
-    all.append(chunk.data(), got);
-  }
-  return all;
-}
+using tidemark::test::output_of;
 
 TEST(DocumentedCommands, ExistWithTheirOptions) {
   std::map<std::string, std::string> help;
