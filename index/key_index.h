@@ -34,9 +34,13 @@ class KeyIndex {
     std::uint64_t count;
     Position last;
   };
-  // The keys of a kind with a position below end and a name after `after`, in byte order, at most limit.
-  [[nodiscard]] virtual std::vector<Entry> list(KeyKind kind, std::string_view after, std::uint64_t limit,
-                                                Position end) const = 0;
+  struct Page {
+    std::string_view prefix = {};  // names that begin with this
+    std::string_view after = {};   // and come after this one in byte order
+    std::uint64_t limit = UINT64_MAX;
+  };
+  // The keys of a kind with a position below end, in the byte order of their names.
+  [[nodiscard]] virtual std::vector<Entry> list(KeyKind kind, const Page& page, Position end) const = 0;
   // How many keys of a kind have a position below end.
   [[nodiscard]] virtual std::uint64_t key_count(KeyKind kind, Position end) const = 0;
 };

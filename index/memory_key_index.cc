@@ -20,7 +20,8 @@ void MemoryKeyIndex::add(const Key& key, Position position) {
   const std::unique_lock lock(home.mutex);
   const auto found = home.table.find(key);
   if (found != home.table.end()) {
-    found->second->positions.push_back(position);
+    std::vector<Position>& positions = found->second->positions;
+    if (positions.empty() || positions.back() != position) { positions.push_back(position); }
     return;
   }
   Postings& postings = home.postings.emplace_back();
@@ -50,19 +51,18 @@ std::size_t MemoryKeyIndex::positions(const Key& key, std::uint64_t ordinal, std
   return n;
 }
 
-std::vector<KeyIndex::Entry> MemoryKeyIndex::list(KeyKind kind, std::string_view after, std::uint64_t limit,
-                                                  Position end) const {
+std::vector<KeyIndex::Entry> MemoryKeyIndex::list(KeyKind kind, const Page& page, Position end) const {
   std::vector<Entry> entries;
   for (const Shard& one : shards_) {
     const std::shared_lock lock(one.mutex);
     for (const auto& [key, postings] : one.table) {
-      if (key.kind != kind || key.name <= after) { continue; }
+      if (key.kind != kind || key.name <= page.after || !key.name.starts_with(page.prefix)) { continue; }
       const std::uint64_t known = count_below(postings->positions, end);
       if (known > 0) { entries.push_back({postings->name, known, postings->positions[known - 1]}); }
     }
   }
   const auto by_name = [](const Entry& a, const Entry& b) { return a.name < b.name; };
-  const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(limit, entries.size()));
+  const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(page.limit, entries.size()));
   std::partial_sort(entries.begin(), entries.begin() + static_cast<std::ptrdiff_t>(wanted), entries.end(), by_name);
   entries.resize(wanted);
   return entries;

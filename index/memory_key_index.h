@@ -15,13 +15,13 @@ namespace tidemark::index {
 // A KeyIndex in memory. Sharded, so that readers of one key seldom meet the one who adds another.
 class MemoryKeyIndex final : public KeyIndex {
  public:
-  // Adds a position, higher than all the key has. One thread at a time. May throw std::bad_alloc; the key then has the
-  // position or not.
+  // Adds a position, no lower than any the key has; one that it has already changes nothing. One thread at a time. May
+  // throw std::bad_alloc; the key then has the position or not.
   void add(const Key& key, Position position);
 
   std::uint64_t count(const Key& key, Position end) const override;
   std::size_t positions(const Key& key, std::uint64_t ordinal, std::span<Position> into, Position end) const override;
-  std::vector<Entry> list(KeyKind kind, std::string_view after, std::uint64_t limit, Position end) const override;
+  std::vector<Entry> list(KeyKind kind, const Page& page, Position end) const override;
   std::uint64_t key_count(KeyKind kind, Position end) const override;
 
  private:

@@ -10,6 +10,7 @@ class BatchAccess {
  public:
   [[nodiscard]] static const auto& streams(const Batch& batch) { return batch.streams_; }
   [[nodiscard]] static const auto& events(const Batch& batch) { return batch.events_; }
+  [[nodiscard]] static const auto& conditions(const Batch& batch) { return batch.conditions_; }
   // Marks a batch as appended; whether it, or a copy of it, had been before.
   [[nodiscard]] static bool mark_attempted(const Batch& batch) {
     return batch.attempted_ && batch.attempted_->exchange(true);

@@ -8,10 +8,12 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <thread>
 #include <vector>
 
+#include "engine/commit/conditions.h"
 #include "engine/commit/encoded_batch.h"
 #include "engine/commit/group.h"
 #include "engine/commit/recent.h"
@@ -81,8 +83,9 @@ class Committer {
   enum class Room : std::uint8_t { kWait, kBusy };
   // Gives a batch its place, or answers without one (conflict, pure check, known ids). attend: the caller will wait_for
   // the outcome at once. An error is an answer that rests on nothing.
-  [[nodiscard]] Result<Outcome> sequence(std::shared_ptr<EncodedBatch> batch, bool look_up_made_ids, Level level,
-                                         Room room, bool attend, const std::stop_token& stop);
+  [[nodiscard]] Result<Outcome> sequence(std::shared_ptr<EncodedBatch> batch, std::span<const Condition> conditions,
+                                         bool look_up_made_ids, Level level, Room room, bool attend,
+                                         const std::stop_token& stop);
   // Waits for an outcome, leading if need be. A stop gives kStopped; the outcome can be waited for again.
   [[nodiscard]] Result<Receipt> wait_for(const Outcome& outcome, bool attending, const std::stop_token& stop);
   // The answer if it stands already.
@@ -111,18 +114,21 @@ class Committer {
  private:
   using Lock = std::unique_lock<std::mutex>;
 
-  // What a batch's streams and ids are at some position.
+  // What a batch's streams, conditions and ids are at some position.
   struct Heads {
     Position as_of;
     std::vector<std::uint64_t> counts;              // of events, a stream of the batch
+    std::vector<std::optional<Position>> matches;   // the first, a condition
     std::vector<std::optional<Position>> id_found;  // an event of the batch
     std::size_t ids_found = 0;
   };
   enum class Step : std::uint8_t { kGoOn, kWaited };  // kWaited: the lock was let go, look again
 
   // Sequencing.
-  [[nodiscard]] Heads look_up(const EncodedBatch& batch, bool look_up_made_ids) const;
+  [[nodiscard]] Heads look_up(const EncodedBatch& batch, std::span<const Condition> conditions,
+                              bool look_up_made_ids) const;
   [[nodiscard]] Result<Receipt> answer_known(const EncodedBatch& batch, const Heads& heads) const;
+  [[nodiscard]] Status overlay_matches(Heads& heads, std::span<const Condition> conditions);
   [[nodiscard]] bool uses_recent_id(const EncodedBatch& batch) const;
   [[nodiscard]] Result<Step> make_room(Lock& lock, const EncodedBatch& batch, Room room, const std::stop_token& stop);
   [[nodiscard]] Result<Step> make_space(Lock& lock, const EncodedBatch& batch, Room room, bool& asked,

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "engine/commit/batch_access.h"
-#include "engine/commit/names.h"
+#include "engine/format/names.h"
 #include "index/memory_id_index.h"
 #include "platform/checksum.h"
 #include "tidemark/limits.hpp"
@@ -144,15 +144,23 @@ std::optional<EncodedBatch> EncodedBatch::from_frame(const FrameHeader& header, 
   for (std::uint32_t i = 0; i < header.event_count; ++i) {
     const auto after = view->event_at(offset, true, record);
     if (!after) { return std::nullopt; }
-    encoded.events_.push_back({record.stream, offset, record.id, !record.id_made});
+    encoded.events_.push_back({.stream = record.stream,
+                               .type = record.type,
+                               .first_tag = static_cast<std::uint32_t>(encoded.tags_.size()),
+                               .tags = static_cast<std::uint32_t>(record.tags.size()),
+                               .body_offset = offset,
+                               .id = record.id,
+                               .id_given = !record.id_made});
+    encoded.tags_.insert(encoded.tags_.end(), record.tags.begin(), record.tags.end());
     encoded.has_given_ids_ = encoded.has_given_ids_ || !record.id_made;
     ++counts[record.stream];
     offset = *after;
   }
+  encoded.keys_ = BodyKeys(*view);
   for (std::uint32_t i = 0; i < view->stream_count(); ++i) {
     const std::uint64_t first = view->first_version(i).value();
-    encoded.streams_.push_back({index::make_key(index::KeyKind::kStream, view->stream_name(i)),
-                                first == 0 ? Expect::no_stream() : Expect::exactly(first - 1), counts[i], i});
+    encoded.streams_.push_back(
+        {encoded.keys_.stream(i), first == 0 ? Expect::no_stream() : Expect::exactly(first - 1), counts[i], i});
   }
   encoded.body_hash_ = platform::xxh3_64(own_body);
   encoded.zero_runs_ = find_zero_runs(own_body);
@@ -171,9 +179,10 @@ Result<EncodedBatch> EncodedBatch::encode_with(const Batch& batch, std::uint8_t 
                                    "the batch names stream \"" + stream.name + "\" with two different expectations"));
     }
   }
-  if (named.empty()) {
+  if (named.empty() && BatchAccess::conditions(batch).empty()) {
     return std::unexpected(
-        Error(ErrorCode::kInvalidArgument, "the batch names no stream: there is nothing to append or check"));
+        Error(ErrorCode::kInvalidArgument,
+              "the batch names no stream and has no condition: there is nothing to append or check"));
   }
 
   // Names become indexes. A stream's place in the table is the order of its first event.
@@ -241,15 +250,7 @@ Result<EncodedBatch> EncodedBatch::encode_with(const Batch& batch, std::uint8_t 
   for (const std::uint32_t i : table_order) { put_name_end(named[i].name); }
   for (const auto name : types.names()) { put_name_end(name); }
   for (const auto name : tags.names()) { put_name_end(name); }
-  encoded.streams_.reserve(named.size());
-  for (std::size_t n = 0; n < table_order.size(); ++n) {
-    const auto& stream = named[table_order[n]];
-    std::byte* const at = to;
-    to = put_bytes(to, as_bytes(stream.name));
-    const std::string_view name(reinterpret_cast<const char*>(at), stream.name.size());
-    encoded.streams_.push_back(
-        {index::make_key(index::KeyKind::kStream, name), stream.expect, counts[n], table_order[n]});
-  }
+  for (const std::uint32_t i : table_order) { to = put_bytes(to, as_bytes(named[i].name)); }
   for (const auto name : types.names()) { to = put_bytes(to, as_bytes(name)); }
   for (const auto name : tags.names()) { to = put_bytes(to, as_bytes(name)); }
   if (checks) { to = put_check(to, body); }
@@ -258,13 +259,23 @@ Result<EncodedBatch> EncodedBatch::encode_with(const Batch& batch, std::uint8_t 
     std::byte* const at = to;
     to = put_record(to, added[i], drafts[i], more_flags);
     if (checks) { to = put_check(to, at); }
-    encoded.events_.push_back(
-        {drafts[i].stream, static_cast<std::uint32_t>(at - body), added[i].id, added[i].id_given});
+    encoded.events_.push_back({.stream = drafts[i].stream,
+                               .type = drafts[i].type,
+                               .first_tag = static_cast<std::uint32_t>(encoded.tags_.size()),
+                               .tags = static_cast<std::uint32_t>(drafts[i].tags.size()),
+                               .body_offset = static_cast<std::uint32_t>(at - body),
+                               .id = added[i].id,
+                               .id_given = added[i].id_given});
+    encoded.tags_.insert(encoded.tags_.end(), drafts[i].tags.begin(), drafts[i].tags.end());
   }
   const Bytes whole(body, body_bytes);
   encoded.body_hash_ = platform::xxh3_64(whole);
   encoded.zero_runs_ = find_zero_runs(whole);
-
+  encoded.keys_ = BodyKeys(encoded.body_view());
+  encoded.streams_.reserve(named.size());
+  for (std::uint32_t n = 0; n < table_order.size(); ++n) {
+    encoded.streams_.push_back({encoded.keys_.stream(n), named[table_order[n]].expect, counts[n], table_order[n]});
+  }
   for (std::size_t i = 0; i < named.size(); ++i) {
     if (table_index[i] != kNowhere) { continue; }
     const auto& name = encoded.checked_names_.emplace_back(std::make_unique<std::string>(named[i].name));

@@ -11,6 +11,7 @@
 
 #include "engine/format/body.h"
 #include "engine/format/frame.h"
+#include "engine/log/body_keys.h"
 #include "index/key.h"
 #include "tidemark/batch.hpp"
 #include "tidemark/error.hpp"
@@ -27,7 +28,10 @@ struct StreamUse {
 
 // An event of a batch: what the catalog needs of it.
 struct EventUse {
-  std::uint32_t stream = 0;  // in streams()
+  std::uint32_t stream = 0;  // in streams() and keys()
+  std::uint32_t type = 0;    // in keys()
+  std::uint32_t first_tag = 0;
+  std::uint32_t tags = 0;
   std::uint32_t body_offset = 0;
   EventId id;
   bool id_given = false;
@@ -63,6 +67,11 @@ class EncodedBatch {
   [[nodiscard]] const std::vector<StreamUse>& streams() const { return streams_; }
   [[nodiscard]] std::uint32_t appended_streams() const { return table_bytes_ / kTableEntryBytes; }
   [[nodiscard]] const std::vector<EventUse>& events() const { return events_; }
+  // What the catalog takes of an event.
+  [[nodiscard]] const BodyKeys& keys() const { return keys_; }
+  [[nodiscard]] EventNames names_of(const EventUse& event) const {
+    return {event.stream, event.type, std::span(tags_).subspan(event.first_tag, event.tags)};
+  }
   [[nodiscard]] bool has_given_ids() const { return has_given_ids_; }
 
   // Where the frame would end if it started at this offset of a segment.
@@ -96,6 +105,8 @@ class EncodedBatch {
   std::vector<StreamUse> streams_;
   std::vector<std::unique_ptr<std::string>> checked_names_;
   std::vector<EventUse> events_;
+  std::vector<std::uint32_t> tags_;  // of all events, in keys()
+  BodyKeys keys_;
 };
 
 }  // namespace tidemark::engine

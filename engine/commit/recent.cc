@@ -1,9 +1,57 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/commit/recent.h"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace tidemark::engine {
+
+namespace {
+
+// The key looks at a name in the batch that set it last: a node taken over gets the new batch's key.
+template <class Table>
+void put(Table& table, const index::Key& key, const typename Table::mapped_type& value) {
+  if (auto node = table.extract(key)) {
+    node.key() = key;
+    node.mapped() = value;
+    table.insert(std::move(node));
+  } else {
+    table.emplace(key, value);
+  }
+}
+
+// Unless a later batch has set it since.
+template <class Table>
+void drop(Table& table, const index::Key& key, Position batch) {
+  const auto found = table.find(key);
+  if (found != table.end() && found->second.last_batch == batch) { table.erase(found); }
+}
+
+// Calls visit for the category, the type and each tag of an event.
+template <class Visit>
+void for_each_name(const EncodedBatch& batch, const EventUse& event, const Visit& visit) {
+  const EventNames names = batch.names_of(event);
+  const index::Key& category = batch.keys().category(names.stream);
+  if (!category.name.empty()) { visit(category); }
+  visit(batch.keys().type(names.type));
+  for (const std::uint32_t tag : names.tags) { visit(batch.keys().tag(tag)); }
+}
+
+bool in_scope(const std::optional<index::Key>& scope, const BodyKeys& keys, const EventNames& event) {
+  if (!scope) { return true; }
+  return *scope == (scope->kind == index::KeyKind::kStream ? keys.stream(event.stream) : keys.category(event.stream));
+}
+
+bool matches(const index::KeyQuery::Item& item, const BodyKeys& keys, const EventNames& event) {
+  const auto has_tag = [&](const index::Key& tag) {
+    return std::ranges::any_of(event.tags, [&](std::uint32_t i) { return keys.tag(i) == tag; });
+  };
+  return (item.types.empty() || std::ranges::find(item.types, keys.type(event.type)) != item.types.end()) &&
+         std::ranges::all_of(item.tags, has_tag);
+}
+
+}  // namespace
 
 std::optional<std::uint64_t> Recent::count(const index::Key& stream) const {
   const auto found = heads_.find(stream);
@@ -13,15 +61,7 @@ std::optional<std::uint64_t> Recent::count(const index::Key& stream) const {
 void Recent::add(std::shared_ptr<const EncodedBatch> batch, Position first, std::span<const Version> first_versions) {
   for (std::uint32_t i = 0; i < batch->appended_streams(); ++i) {
     const StreamUse& use = batch->streams()[i];
-    const Head head{first_versions[i].value() + use.events, first};
-    // The key looks at a name in the batch that set it last: a node taken over gets the new batch's key.
-    if (auto node = heads_.extract(use.key)) {
-      node.key() = use.key;
-      node.mapped() = head;
-      heads_.insert(std::move(node));
-    } else {
-      heads_.emplace(use.key, head);
-    }
+    put(heads_, use.key, {first_versions[i].value() + use.events, first});
   }
   if (batch->has_given_ids()) {
     for (const EventUse& event : batch->events()) {
@@ -30,6 +70,67 @@ void Recent::add(std::shared_ptr<const EncodedBatch> batch, Position first, std:
   }
   bytes_ += batch->frame().size();
   batches_.push_back({std::move(batch), first});
+  if (newest_) { add_newest(batches_.back()); }
+}
+
+void Recent::add_newest(const Entry& entry) {
+  Position position = entry.first;
+  for (const EventUse& event : entry.batch->events()) {
+    for_each_name(*entry.batch, event, [&](const index::Key& key) { put(*newest_, key, {position, entry.first}); });
+    position = position.next();
+  }
+}
+
+void Recent::drop_newest(const Entry& entry) {
+  for (const EventUse& event : entry.batch->events()) {
+    for_each_name(*entry.batch, event, [&](const index::Key& key) { drop(*newest_, key, entry.first); });
+  }
+}
+
+bool Recent::may_have(const index::Key& key, Position from) const {
+  if (key.kind == index::KeyKind::kStream) { return heads_.contains(key); }
+  const auto found = newest_->find(key);
+  return found != newest_->end() && found->second.event >= from;
+}
+
+bool Recent::may_match(const index::KeyQuery::Item& item, Position from) const {
+  const auto may = [&](const index::Key& key) { return may_have(key, from); };
+  return (item.types.empty() || std::ranges::any_of(item.types, may)) && std::ranges::all_of(item.tags, may);
+}
+
+std::optional<Position> Recent::first_match(const index::KeyQuery& query, Position from, Position known) {
+  from = std::max(from, known);
+  if (batches_.empty() || batches_.back().first + batches_.back().batch->event_count() <= from) { return std::nullopt; }
+  if (!newest_) {
+    newest_.emplace();
+    try {
+      for (const Entry& entry : batches_) { add_newest(entry); }
+    } catch (...) {
+      newest_.reset();
+      throw;
+    }
+  }
+  if (query.scope && !may_have(*query.scope, from)) { return std::nullopt; }
+  std::vector<const index::KeyQuery::Item*> items;
+  for (const auto& item : query.items) {
+    if (may_match(item, from)) { items.push_back(&item); }
+  }
+  if (items.empty() && !query.items.empty()) { return std::nullopt; }
+  const auto later = std::ranges::upper_bound(batches_, from, {}, &Entry::first);
+  for (auto entry = later == batches_.begin() ? later : later - 1; entry != batches_.end(); ++entry) {
+    Position position = entry->first;
+    for (const EventUse& event : entry->batch->events()) {
+      const EventNames names = entry->batch->names_of(event);
+      const BodyKeys& keys = entry->batch->keys();
+      if (position >= from && in_scope(query.scope, keys, names) &&
+          (items.empty() ||
+           std::ranges::any_of(items, [&](const auto* item) { return matches(*item, keys, names); }))) {
+        return position;
+      }
+      position = position.next();
+    }
+  }
+  return std::nullopt;
 }
 
 void Recent::trim(Position end) {
@@ -38,14 +139,14 @@ void Recent::trim(Position end) {
     const Position after = oldest.first + oldest.batch->event_count();
     if (after > end) { return; }
     for (std::uint32_t i = 0; i < oldest.batch->appended_streams(); ++i) {
-      const auto head = heads_.find(oldest.batch->streams()[i].key);
-      if (head != heads_.end() && head->second.last_batch == oldest.first) { heads_.erase(head); }
+      drop(heads_, oldest.batch->streams()[i].key, oldest.first);
     }
     if (oldest.batch->has_given_ids()) {
       for (const EventUse& event : oldest.batch->events()) {
         if (event.id_given) { ids_.erase(event.id); }
       }
     }
+    if (newest_) { drop_newest(oldest); }
     bytes_ -= oldest.batch->frame().size();
     begin_ = after;
     batches_.pop_front();

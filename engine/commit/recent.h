@@ -10,6 +10,7 @@
 
 #include "engine/commit/encoded_batch.h"
 #include "index/key.h"
+#include "index/key_query.h"
 #include "index/memory_id_index.h"
 #include "tidemark/types.hpp"
 
@@ -29,6 +30,11 @@ class Recent {
   // Whether an id given by a caller was used at or after begin().
   [[nodiscard]] bool knows(const EventId& id) const { return ids_.contains(id); }
 
+  // The first event at or after both `from` and `known` that the query matches; known >= begin(). The first call costs
+  // a look at every batch, the others seldom more than one at the query's tags and types.
+  [[nodiscard]] std::optional<Position> first_match(const index::KeyQuery& query, Position from, Position known);
+
+  // May throw std::bad_alloc.
   void add(std::shared_ptr<const EncodedBatch> batch, Position first, std::span<const Version> first_versions);
   // Drops the oldest batches that lie below end, as far as there are more than the budget allows.
   void trim(Position end);
@@ -43,6 +49,19 @@ class Recent {
     Position last_batch;  // first position of the batch that set it; that batch owns the key's name
   };
 
+  struct Newest {
+    Position event;
+    Position last_batch;  // as in Head
+  };
+  using NewestTable = std::unordered_map<index::Key, Newest, index::KeyHash>;
+
+  // Remembers a batch's categories, types and tags; forgets them.
+  void add_newest(const Entry& entry);
+  void drop_newest(const Entry& entry);
+  // Whether an event at `from` or later may have the key, may match.
+  [[nodiscard]] bool may_have(const index::Key& key, Position from) const;
+  [[nodiscard]] bool may_match(const index::KeyQuery::Item& item, Position from) const;
+
   static constexpr std::uint64_t kBytesMax = std::uint64_t{4} << 20U;
   static constexpr std::size_t kBatchesMax = 4096;
 
@@ -51,6 +70,8 @@ class Recent {
   std::deque<Entry> batches_;
   std::unordered_map<index::Key, Head, index::KeyHash> heads_;
   std::unordered_map<EventId, Position, index::EventIdHash> ids_;
+  // The newest event of each category, type and tag: once somebody has asked, since most stores never do.
+  std::optional<NewestTable> newest_;
 };
 
 }  // namespace tidemark::engine

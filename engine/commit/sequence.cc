@@ -7,6 +7,7 @@
 #include "engine/commit/committer.h"
 #include "engine/commit/conditions.h"
 #include "engine/log/frame_reader.h"
+#include "index/positions.h"
 
 namespace tidemark::engine {
 
@@ -34,11 +35,16 @@ std::vector<StreamReceipt> name_streams(const EncodedBatch& batch) {
 
 }  // namespace
 
-Committer::Heads Committer::look_up(const EncodedBatch& batch, bool look_up_made_ids) const {
+Committer::Heads Committer::look_up(const EncodedBatch& batch, std::span<const Condition> conditions,
+                                    bool look_up_made_ids) const {
   Heads heads;
   heads.as_of = written();  // the catalog covers what was written
   heads.counts.reserve(batch.streams().size());
   for (const StreamUse& use : batch.streams()) { heads.counts.push_back(catalog_.keys().count(use.key, heads.as_of)); }
+  for (const Condition& condition : conditions) {
+    heads.matches.push_back(
+        index::find_positions(catalog_.keys(), condition.keys, heads.as_of, index::Way::kUp)->seek(condition.from()));
+  }
   if (batch.has_given_ids() || look_up_made_ids) {
     heads.id_found.resize(batch.events().size());
     for (std::size_t i = 0; i < batch.events().size(); ++i) {
@@ -95,8 +101,9 @@ bool Committer::uses_recent_id(const EncodedBatch& batch) const {
          });
 }
 
-Result<Outcome> Committer::sequence(std::shared_ptr<EncodedBatch> batch, bool look_up_made_ids, Level level, Room room,
-                                    bool attend, const std::stop_token& stop) {
+Result<Outcome> Committer::sequence(std::shared_ptr<EncodedBatch> batch, std::span<const Condition> conditions,
+                                    bool look_up_made_ids, Level level, Room room, bool attend,
+                                    const std::stop_token& stop) {
   const auto answer = [&](Result<Receipt> result, Position rests_on) {
     return Outcome{std::move(result), nullptr, rests_on, level, next_order_.fetch_add(1)};
   };
@@ -109,7 +116,7 @@ Result<Outcome> Committer::sequence(std::shared_ptr<EncodedBatch> batch, bool lo
         return std::unexpected(std::move(done.error()));
       }
     }
-    Heads heads = look_up(*batch, look_up_made_ids);
+    Heads heads = look_up(*batch, conditions, look_up_made_ids);
     if (heads.ids_found > 0) { return answer(answer_known(*batch, heads), heads.as_of); }
     Lock lock(mutex_);
     for (;;) {
@@ -120,9 +127,9 @@ Result<Outcome> Committer::sequence(std::shared_ptr<EncodedBatch> batch, bool lo
       for (std::size_t i = 0; i < heads.counts.size(); ++i) {
         heads.counts[i] = recent_.count(batch->streams()[i].key).value_or(heads.counts[i]);
       }
-      if (!all_met(batch->streams(), heads.counts)) {
-        return answer(std::unexpected(version_conflict(batch->streams(), heads.counts)), tail_.position);
-      }
+      if (auto good = overlay_matches(heads, conditions); !good) { return std::unexpected(std::move(good.error())); }
+      const Standing standing{batch->streams(), heads.counts, conditions, heads.matches};
+      if (!all_met(standing)) { return answer(std::unexpected(conflict(standing)), tail_.position); }
       if (batch->empty()) { return answer(Receipt{}, tail_.position); }
       auto step = make_room(lock, *batch, room, stop);
       if (step && *step == Step::kGoOn) { step = make_space(lock, *batch, room, asked_for_space, stop); }
@@ -138,6 +145,23 @@ Result<Outcome> Committer::sequence(std::shared_ptr<EncodedBatch> batch, bool lo
       }
     }
   }
+}
+
+// What was sequenced since the conditions were looked at.
+Status Committer::overlay_matches(Heads& heads, std::span<const Condition> conditions) {
+  for (std::size_t i = 0; i < conditions.size(); ++i) {
+    const Condition& condition = conditions[i];
+    if (condition.after && *condition.after >= tail_.position) {
+      return std::unexpected(
+          Error(ErrorCode::kInvalidArgument,
+                "a condition looks after position " + std::to_string(condition.after->value()) + ", and the log's " +
+                    (tail_.position == Position(0) ? "first event is still to come"
+                                                   : "last event is at " + std::to_string(tail_.position.value() - 1)) +
+                    ": give the last position that was read, or none"));
+    }
+    if (!heads.matches[i]) { heads.matches[i] = recent_.first_match(condition.keys, condition.from(), heads.as_of); }
+  }
+  return {};
 }
 
 Result<Committer::Step> Committer::make_room(Lock& lock, const EncodedBatch& batch, Room room,

@@ -64,6 +64,8 @@ class BodyView {
                                                     bool check_names);
 
   [[nodiscard]] std::uint32_t stream_count() const { return stream_count_; }
+  [[nodiscard]] std::uint32_t type_count() const { return type_count_; }
+  [[nodiscard]] std::uint32_t tag_count() const { return tag_count_; }
   [[nodiscard]] std::string_view stream_name(std::uint32_t index) const { return name(index); }
   [[nodiscard]] std::string_view type_name(std::uint32_t index) const { return name(stream_count_ + index); }
   [[nodiscard]] std::string_view tag_name(std::uint32_t index) const {

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "engine/format/body.h"
+#include "engine/log/body_keys.h"
 #include "engine/log/log_point.h"
 #include "index/growing_table.h"
 #include "index/memory_id_index.h"
@@ -23,14 +23,18 @@ struct EventPlace {
   [[nodiscard]] bool is_nowhere() const { return frame == Offset(UINT64_MAX); }
 };
 
-// What is derived from the log: which positions a stream has, which position an id has, where a position stands. In
-// memory, built from the log at opening. One thread adds, in position order; any may ask for what was published to it.
+// What is derived from the log: which positions a stream, category, type or tag has, which position an id has, where a
+// position stands. In memory, built from the log at opening. One thread adds, in position order; any may ask for what
+// was published to it.
 class Catalog {
  public:
   // All may throw std::bad_alloc. Adding an event that is there already (after such a throw) is not supported.
-  void add(const index::Key& stream, const EventId& id, const EventPlace& place) {
+  void add(const BodyKeys& keys, const EventNames& event, const EventId& id, const EventPlace& place) {
     const Position position(places_.size());
-    keys_.add(stream, position);
+    keys_.add(keys.stream(event.stream), position);
+    if (!keys.category(event.stream).name.empty()) { keys_.add(keys.category(event.stream), position); }
+    keys_.add(keys.type(event.type), position);
+    for (const std::uint32_t tag : event.tags) { keys_.add(keys.tag(tag), position); }
     ids_.add(id, position);
     places_.add(place);
   }

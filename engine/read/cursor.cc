@@ -6,6 +6,8 @@
 #include <new>
 #include <utility>
 
+#include "engine/format/names.h"
+#include "engine/log/query_keys.h"
 #include "engine/read/cursor_impl.h"
 #include "engine/read/event_access.h"
 
@@ -53,32 +55,52 @@ Error out_of_memory() { return {ErrorCode::kOutOfMemory, "out of memory"}; }
 
 CursorImpl::CursorImpl(std::shared_ptr<const engine::ReadSource> source, const Query& query, const ReadOptions& options)
     : source_(std::move(source)), query_(query), options_(options), reader_(options.access), left_(options.limit) {
-  if (query_.kind() == Query::Kind::kStream) {
-    key_ = index::make_key(index::KeyKind::kStream, query_.stream_name());
-    if (options.from_position) { reject("from_position goes with Query::all; a stream is read from_version"); }
+  if (query_.scope() == Query::Scope::kStream) {
+    if (options.from_position) {
+      reject("from_position does not go with Query::stream; a stream is read from_version");
+    }
   } else if (options.from_version) {
-    reject("from_version goes with Query::stream; the whole log is read from_position");
+    reject("from_version goes with Query::stream; other queries are read from_position");
   }
-  if (!status_) { return; }
-  if (auto open = source_->check_open(); !open) {
-    status_ = std::move(open);
-    return;
-  }
+  if (auto good = engine::check_query(query_); !good) { status_ = std::move(good); }
+  if (auto open = source_->check_open(); status_ && !open) { status_ = std::move(open); }
+  if (status_) { start(); }
+}
+
+void CursorImpl::start() {
   end_ = source_->visible_end(options_);
   segments_ = source_->segment_list();
-  const bool one_stream = query_.kind() == Query::Kind::kStream;
-  count_ = one_stream ? source_->catalog().keys().count(key_, end_) : end_.value();
-  const bool from_given = one_stream ? options.from_version.has_value() : options.from_position.has_value();
-  const std::uint64_t from = one_stream ? options.from_version.value_or(Version()).value()
-                                        : options.from_position.value_or(Position()).value();
-  if (options_.direction == Direction::kForward) {
-    next_ = std::min(from, count_);
-  } else {
-    const bool from_end = !from_given || from >= count_;
-    next_ = from_end ? count_ : from + 1;
-    // What is read first lies at the end, and the end is damaged.
-    if (from_end && source_->damage()) { status_ = std::unexpected(*source_->damage()); }
+  const bool one_stream = query_.scope() == Query::Scope::kStream;
+  if (one_stream) { stream_ = index::make_key(index::KeyKind::kStream, query_.scope_name()); }
+  count_ = one_stream ? source_->catalog().keys().count(stream_, end_) : end_.value();
+  const bool from_given = one_stream ? options_.from_version.has_value() : options_.from_position.has_value();
+  const std::uint64_t from = one_stream ? options_.from_version.value_or(Version()).value()
+                                        : options_.from_position.value_or(Position()).value();
+  const bool backward = options_.direction == Direction::kBackward;
+  const bool from_end = backward && (!from_given || from >= count_);
+  // What is read first lies at the end, and the end is damaged.
+  if (from_end && source_->damage()) {
+    status_ = std::unexpected(*source_->damage());
+    return;
   }
+  if (query_.scope() == Query::Scope::kCategory || !query_.items().empty()) {
+    matches_ = index::find_positions(source_->catalog().keys(), engine::key_query(query_), end_,
+                                     backward ? index::Way::kDown : index::Way::kUp);
+    if (count_ == 0) { return; }
+    if (from_end) {
+      from_ = Position(end_.value() - 1);
+    } else if (from < count_) {
+      from_ = one_stream ? position_of(from) : Position(from);
+    }
+  } else if (backward) {
+    next_ = from_end ? count_ : from + 1;
+  } else {
+    next_ = std::min(from, count_);
+  }
+}
+
+std::optional<Position> CursorImpl::last_visible() const {
+  return end_ == Position(0) ? std::nullopt : std::optional(Position(end_.value() - 1));
 }
 
 void CursorImpl::reject(const char* why) { status_ = std::unexpected(Error(ErrorCode::kInvalidArgument, why)); }
@@ -91,24 +113,23 @@ const Event* CursorImpl::next() {
       return nullptr;
     }
     const bool forward = options_.direction == Direction::kForward;
-    if (forward ? next_ >= count_ : next_ == 0) {
+    const auto position = next_position();
+    if (!position) {
       if (forward && source_->damage()) { status_ = std::unexpected(*source_->damage()); }
       return nullptr;
     }
-    const std::uint64_t ordinal = forward ? next_ : next_ - 1;
-    const Position position = position_of(ordinal);
-    const engine::EventPlace& place = source_->catalog().place(position);
+    const engine::EventPlace& place = source_->catalog().place(*position);
     if (place.is_nowhere()) {
-      EventAccess::fill_lost(event_, position, source_->lost_events().at(position));
+      EventAccess::fill_lost(event_, *position, source_->lost_events().at(*position));
     } else {
-      auto found = reader_.read(segments_, place, position);
+      auto found = reader_.read(segments_, place, *position);
       if (!found) {
         status_ = std::unexpected(std::move(found.error()));
         return nullptr;
       }
-      EventAccess::fill(event_, position, *found, tags_);
+      EventAccess::fill(event_, *position, *found, tags_);
     }
-    next_ = forward ? next_ + 1 : next_ - 1;
+    step_past(*position);
     --left_;
     return &event_;
   } catch (const std::bad_alloc&) {
@@ -117,14 +138,36 @@ const Event* CursorImpl::next() {
   }
 }
 
-// The position of the n-th event of the query. Those of a stream are fetched by the handful.
+// Where the event to give next stands.
+std::optional<Position> CursorImpl::next_position() {
+  const bool forward = options_.direction == Direction::kForward;
+  if (matches_) {
+    if (from_) { from_ = matches_->seek(*from_); }
+    return from_;
+  }
+  if (forward ? next_ >= count_ : next_ == 0) { return std::nullopt; }
+  return position_of(forward ? next_ : next_ - 1);
+}
+
+void CursorImpl::step_past(Position position) {
+  const bool forward = options_.direction == Direction::kForward;
+  if (!matches_) {
+    next_ = forward ? next_ + 1 : next_ - 1;
+  } else if (forward) {
+    from_ = position.next();
+  } else {
+    from_ = position == Position(0) ? std::nullopt : std::optional(Position(position.value() - 1));
+  }
+}
+
+// The position of the n-th event of the log or the stream. Those of a stream are fetched by the handful.
 Position CursorImpl::position_of(std::uint64_t ordinal) {
-  if (query_.kind() == Query::Kind::kAll) { return Position(ordinal); }
+  if (query_.scope() != Query::Scope::kStream) { return Position(ordinal); }
   if (ordinal < fetched_at_ || ordinal >= fetched_at_ + fetched_) {
     const bool forward = options_.direction == Direction::kForward;
     const std::uint64_t before = std::min<std::uint64_t>(ordinal, positions_.size() - 1);
     fetched_at_ = forward ? ordinal : ordinal - before;
-    fetched_ = source_->catalog().keys().positions(key_, fetched_at_, positions_, end_);
+    fetched_ = source_->catalog().keys().positions(stream_, fetched_at_, positions_, end_);
   }
   return positions_[ordinal - fetched_at_];
 }
@@ -135,6 +178,8 @@ Cursor::Cursor(std::unique_ptr<detail::CursorImpl> impl) : impl_(std::move(impl)
 Cursor::Cursor(Cursor&& other) noexcept = default;
 Cursor& Cursor::operator=(Cursor&& other) noexcept = default;
 Cursor::~Cursor() = default;
+
+std::optional<Position> Cursor::last_visible() const { return impl_ ? impl_->last_visible() : std::nullopt; }
 
 const Event* Cursor::next() { return impl_ ? impl_->next() : nullptr; }
 

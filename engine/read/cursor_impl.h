@@ -4,38 +4,47 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 #include "engine/log/frame_reader.h"
 #include "engine/read/read_source.h"
 #include "index/key.h"
+#include "index/positions.h"
 #include "tidemark/cursor.hpp"
 
 namespace tidemark::detail {
 
-// A run over ordinals 0 to count - 1 of a query's events, each turned into a position, a place, an event.
+// Turns a query's positions into places, and these into events. The whole log and a whole stream are a run over
+// ordinals; other queries seek from position to position through their keys.
 class CursorImpl {
  public:
   CursorImpl(std::shared_ptr<const engine::ReadSource> source, const Query& query, const ReadOptions& options);
 
   [[nodiscard]] const Event* next();
   [[nodiscard]] const Status& status() const { return status_; }
+  [[nodiscard]] std::optional<Position> last_visible() const;
 
  private:
   void reject(const char* why);
+  void start();
+  [[nodiscard]] std::optional<Position> next_position();
+  void step_past(Position position);
   [[nodiscard]] Position position_of(std::uint64_t ordinal);
 
   std::shared_ptr<const engine::ReadSource> source_;
   const Query query_;
   const ReadOptions options_;
-  index::Key key_{};
+  index::Key stream_{};  // of a query of one stream
   std::shared_ptr<const engine::SegmentList> segments_;
   engine::FrameReader reader_;
   Position end_;
   std::uint64_t count_ = 0;
   std::uint64_t next_ = 0;  // forward: the ordinal to give next; backward: one more
   std::uint64_t left_ = 0;
+  std::unique_ptr<index::Positions> matches_;  // of a query that seeks …
+  std::optional<Position> from_;               // … where it goes on; nothing: at the end
   std::array<Position, 64> positions_{};
   std::uint64_t fetched_at_ = 0;  // the ordinal of positions_[0]
   std::size_t fetched_ = 0;

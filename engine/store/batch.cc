@@ -6,6 +6,7 @@
 #include <new>
 #include <utility>
 
+#include "engine/commit/conditions.h"
 #include "engine/commit/encoded_batch.h"
 
 namespace tidemark {
@@ -75,6 +76,11 @@ Batch& Batch::check(std::string_view stream, Expect expect) {
   return *this;
 }
 
+Batch& Batch::fail_if_match(const Query& query, const MatchOptions& options) {
+  conditions_.push_back({query, options.after});
+  return *this;
+}
+
 Batch::Stream& Batch::Stream::add(const NewEvent& event) {
   if (!batch_->attempted_) { batch_->attempted_ = std::make_shared<std::atomic<bool>>(false); }
   EventEntry entry;
@@ -93,7 +99,10 @@ Batch::Stream& Batch::Stream::add(const NewEvent& event) {
 Status Batch::validate() const {
   try {
     auto encoded = engine::EncodedBatch::encode(*this);
-    return encoded ? Status() : Status(std::unexpected(std::move(encoded.error())));
+    if (!encoded) { return std::unexpected(std::move(encoded.error())); }
+    auto conditions = engine::conditions_of(*this);
+    if (!conditions) { return std::unexpected(std::move(conditions.error())); }
+    return {};
   } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
 }
 
@@ -101,6 +110,7 @@ void Batch::clear() {
   streams_.clear();
   stream_table_.clear();
   events_.clear();
+  conditions_.clear();
   attempted_.reset();
 }
 

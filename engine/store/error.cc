@@ -49,6 +49,8 @@ std::string_view to_string(ErrorCode code) {
       return "forked";
     case ErrorCode::kUnsafeFileSystem:
       return "unsafe file system";
+    case ErrorCode::kMatchConflict:
+      return "match conflict";
     case ErrorCode::kOutOfMemory:
       return "out of memory";
   }

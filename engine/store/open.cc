@@ -50,35 +50,42 @@ class CatalogBuilder {
 
   bool operator()(const ScannedFrame& frame) {
     events_.clear();
-    keys_.clear();
+    tags_.clear();
     next_versions_.clear();
+    const BodyKeys keys(frame.body);
     for (std::uint32_t i = 0; i < frame.body.stream_count(); ++i) {
-      keys_.push_back(index::make_key(index::KeyKind::kStream, frame.body.stream_name(i)));
       next_versions_.push_back(frame.body.first_version(i).value());
-      if (catalog_.keys().count(keys_.back(), catalog_.end()) != next_versions_.back()) { return false; }
+      if (catalog_.keys().count(keys.stream(i), catalog_.end()) != next_versions_.back()) { return false; }
     }
     const auto take = [&](const EventRecord& record, std::uint32_t offset) {
       if (frame.body.first_version(record.stream) + record.ordinal != Version(next_versions_[record.stream]++)) {
         return false;
       }
-      events_.push_back({record.stream, offset, record.id});
+      events_.push_back({record.stream, record.type, tags_.size(), record.tags.size(), offset, record.id});
+      tags_.insert(tags_.end(), record.tags.begin(), record.tags.end());
       return true;
     };
     if (!for_each_event(frame.header, frame.body, frame.header.body_bytes, take)) { return false; }
     const Offset place(frame.segment.base().value() + frame.offset);
-    for (const auto& event : events_) { catalog_.add(keys_[event.stream], event.id, {place, event.offset}); }
+    for (const auto& event : events_) {
+      const auto tags = std::span(tags_).subspan(event.first_tag, event.tags);
+      catalog_.add(keys, {event.stream, event.type, tags}, event.id, {place, event.offset});
+    }
     return true;
   }
 
  private:
   struct Event {
     std::uint32_t stream;
+    std::uint32_t type;
+    std::size_t first_tag;
+    std::size_t tags;
     std::uint32_t offset;
     EventId id;
   };
   Catalog& catalog_;
   std::vector<Event> events_;
-  std::vector<index::Key> keys_;
+  std::vector<std::uint32_t> tags_;
   std::vector<std::uint64_t> next_versions_;
 };
 

@@ -42,8 +42,7 @@ class Salvager {
     const SalvageVisitor visitor{
         .lost = [&](LostEvents::const_iterator begin, LostEvents::const_iterator end) -> Status {
           for (auto it = begin; it != end; ++it) {
-            const auto key = index::make_key(index::KeyKind::kStream, it->second.stream);
-            catalog.add(key, it->second.id, EventPlace::nowhere());
+            catalog.add(BodyKeys(it->second.stream, kLostType), {}, it->second.id, EventPlace::nowhere());
           }
           return {};
         },
@@ -62,15 +61,11 @@ class Salvager {
     };
     const auto body = BodyView::open(frame.header, frame.table, frame.body, true);
     if (!body) { return bad(); }
-    std::vector<index::Key> keys;
-    for (std::uint32_t i = 0; i < body->stream_count(); ++i) {
-      keys.push_back(index::make_key(index::KeyKind::kStream, body->stream_name(i)));
-    }
+    const BodyKeys keys(*body);
     const auto take = [&](const EventRecord& record, std::uint32_t offset) {
-      const index::Key& key = keys[record.stream];
       const Version version = body->first_version(record.stream) + record.ordinal;
-      if (catalog.keys().count(key, catalog.end()) != version.value()) { return false; }
-      catalog.add(key, record.id, {frame.place, offset});
+      if (catalog.keys().count(keys.stream(record.stream), catalog.end()) != version.value()) { return false; }
+      catalog.add(keys, {record.stream, record.type, record.tags}, record.id, {frame.place, offset});
       return true;
     };
     if (!for_each_event(frame.header, *body, frame.body.size(), take)) { return bad(); }

@@ -117,12 +117,22 @@ Status Store::wait_durable(Position position, std::stop_token stop) { return cor
 
 Cursor Store::read(const Query& query, const ReadOptions& options) const { return core_->read(query, options); }
 
-Result<std::optional<OwnedEvent>> Store::find(const EventId& id) const { return core_->find(id); }
+Result<std::optional<OwnedEvent>> Store::event_by_id(const EventId& id) const { return core_->event_by_id(id); }
 
 Result<std::optional<StreamInfo>> Store::stream(std::string_view name) const { return core_->stream(name); }
 
-Result<std::vector<StreamInfo>> Store::streams(const StreamListOptions& options) const {
-  return core_->streams(options);
+Result<std::vector<StreamInfo>> Store::streams(const ListOptions& options) const { return core_->streams(options); }
+
+Result<std::vector<NameInfo>> Store::categories(const ListOptions& options) const {
+  return core_->names(index::KeyKind::kCategory, options);
+}
+
+Result<std::vector<NameInfo>> Store::types(const ListOptions& options) const {
+  return core_->names(index::KeyKind::kType, options);
+}
+
+Result<std::vector<NameInfo>> Store::tags(const ListOptions& options) const {
+  return core_->names(index::KeyKind::kTag, options);
 }
 
 StoreInfo Store::info() const { return core_->info(); }

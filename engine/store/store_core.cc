@@ -80,10 +80,12 @@ Result<Outcome> StoreCore::begin_append(const Batch& batch, const AppendOptions&
   if (auto writable = check_writable(); !writable) { return std::unexpected(std::move(writable.error())); }
   auto encoded = EncodedBatch::encode(batch);
   if (!encoded) { return std::unexpected(std::move(encoded.error())); }
+  const auto conditions = conditions_of(batch);
+  if (!conditions) { return std::unexpected(conditions.error()); }
   const bool again = BatchAccess::mark_attempted(batch);
   const Level level = level_of(options.durability.value_or(options_.durability));
-  return committer_->sequence(std::make_shared<EncodedBatch>(std::move(*encoded)), again, level, room, attend,
-                              options.stop);
+  return committer_->sequence(std::make_shared<EncodedBatch>(std::move(*encoded)), *conditions, again, level, room,
+                              attend, options.stop);
 }
 
 Result<Receipt> StoreCore::append(const Batch& batch, const AppendOptions& options) {
@@ -121,7 +123,7 @@ Result<Ticket> StoreCore::submit(const Batch& batch, const AppendOptions& option
 
 Status StoreCore::apply(EncodedBatch batch, Position first) {
   const RecordedTime recorded = batch.recorded().value_or(RecordedTime::min());
-  auto outcome = committer_->sequence(std::make_shared<EncodedBatch>(std::move(batch)), false, Level::kWritten,
+  auto outcome = committer_->sequence(std::make_shared<EncodedBatch>(std::move(batch)), {}, false, Level::kWritten,
                                       Committer::Room::kWait, true, {});
   if (!outcome) { return std::unexpected(std::move(outcome.error())); }
   auto answer = committer_->wait_for(*outcome, true, {});
@@ -164,7 +166,7 @@ Cursor StoreCore::read(const Query& query, const ReadOptions& options) const {
   } catch (const std::bad_alloc&) { return Cursor(nullptr); }  // its status tells
 }
 
-Result<std::optional<OwnedEvent>> StoreCore::find(const EventId& id) const {
+Result<std::optional<OwnedEvent>> StoreCore::event_by_id(const EventId& id) const {
   try {
     if (auto open = check_open(); !open) { return std::unexpected(std::move(open.error())); }
     const auto position = catalog_.find(id, visible_end({}));
@@ -202,15 +204,29 @@ Result<std::optional<StreamInfo>> StoreCore::stream(std::string_view name) const
   } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
 }
 
-Result<std::vector<StreamInfo>> StoreCore::streams(const StreamListOptions& options) const {
+std::vector<index::KeyIndex::Entry> StoreCore::list(index::KeyKind kind, const ListOptions& options) const {
+  return catalog_.keys().list(kind, {options.prefix, options.after, options.limit}, visible_end({}));
+}
+
+Result<std::vector<StreamInfo>> StoreCore::streams(const ListOptions& options) const {
   try {
     if (auto open = check_open(); !open) { return std::unexpected(std::move(open.error())); }
     if (damage_) { return std::unexpected(*damage_); }
     std::vector<StreamInfo> streams;
-    for (auto& entry : catalog_.keys().list(index::KeyKind::kStream, options.after, options.limit, visible_end({}))) {
+    for (auto& entry : list(index::KeyKind::kStream, options)) {
       streams.push_back({std::move(entry.name), Version(entry.count - 1), entry.last});
     }
     return streams;
+  } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
+}
+
+Result<std::vector<NameInfo>> StoreCore::names(index::KeyKind kind, const ListOptions& options) const {
+  try {
+    if (auto open = check_open(); !open) { return std::unexpected(std::move(open.error())); }
+    if (damage_) { return std::unexpected(*damage_); }
+    std::vector<NameInfo> names;
+    for (auto& entry : list(kind, options)) { names.push_back({std::move(entry.name), entry.count, entry.last}); }
+    return names;
   } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
 }
 

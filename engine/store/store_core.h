@@ -35,9 +35,10 @@ class StoreCore final : public ReadSource, public std::enable_shared_from_this<S
   [[nodiscard]] Result<Ticket> submit(const Batch& batch, const AppendOptions& options, Committer::Room room);
   [[nodiscard]] Status wait_durable(Position position, const std::stop_token& stop);
   [[nodiscard]] Cursor read(const Query& query, const ReadOptions& options) const;
-  [[nodiscard]] Result<std::optional<OwnedEvent>> find(const EventId& id) const;
+  [[nodiscard]] Result<std::optional<OwnedEvent>> event_by_id(const EventId& id) const;
   [[nodiscard]] Result<std::optional<StreamInfo>> stream(std::string_view name) const;
-  [[nodiscard]] Result<std::vector<StreamInfo>> streams(const StreamListOptions& options) const;
+  [[nodiscard]] Result<std::vector<StreamInfo>> streams(const ListOptions& options) const;
+  [[nodiscard]] Result<std::vector<NameInfo>> names(index::KeyKind kind, const ListOptions& options) const;
   [[nodiscard]] StoreInfo info() const;
   [[nodiscard]] const RecoveryReport& recovery() const { return report_; }
   // Appends a frame that was ordered elsewhere, as it is: its time too. kOutcomeUnknown, kStoreFailed, or kDamaged if
@@ -69,6 +70,7 @@ class StoreCore final : public ReadSource, public std::enable_shared_from_this<S
   [[nodiscard]] Result<Outcome> begin_append(const Batch& batch, const AppendOptions& options, Committer::Room room,
                                              bool attend);
   [[nodiscard]] Status check_writable() const;
+  [[nodiscard]] std::vector<index::KeyIndex::Entry> list(index::KeyKind kind, const ListOptions& options) const;
   [[nodiscard]] Status end();
   [[nodiscard]] Status seal();
 

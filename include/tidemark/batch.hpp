@@ -13,6 +13,7 @@
 #include "tidemark/error.hpp"
 #include "tidemark/event.hpp"
 #include "tidemark/expect.hpp"
+#include "tidemark/query.hpp"
 #include "tidemark/types.hpp"
 
 namespace tidemark {
@@ -23,11 +24,11 @@ enum class Durability : std::uint8_t {
   kBuffered,  // once its bytes were handed to the operating system: a crash of the machine may take them away
 };
 
-// What one append writes: events for any number of streams, and streams that are only checked. It is committed as a
-// whole or not at all. Everything added is copied. A batch and its copies belong to one thread at a time.
+// What one append writes: events for any number of streams, streams that are only checked, and conditions over queries.
+// It is committed as a whole or not at all. Everything added is copied. A batch and its copies belong to one thread at a time.
 //
 // Append the same batch again after ErrorCode::kOutcomeUnknown: its events keep their ids, so that nothing is doubled.
-// An append of a batch without events is a pure check of its expectations.
+// An append of a batch without events is a pure check of its expectations and conditions.
 //
 // Adding to a batch throws std::bad_alloc when memory runs out; the batch is then as it was.
 class Batch {
@@ -51,6 +52,10 @@ class Batch {
   Stream to(std::string_view stream, Expect expect = Expect::any());
   // Names a stream that only has to meet the expectation.
   Batch& check(std::string_view stream, Expect expect);
+
+  // Lets the append fail (kMatchConflict) if an event of the store matches the query, after options.after. The events
+  // of the batch itself do not count. Any number goes together, and beside expected versions: all must hold.
+  Batch& fail_if_match(const Query& query, const MatchOptions& options = {});
 
   // What an append of this batch would be refused for whatever the store holds: kInvalidArgument, kLimitExceeded.
   [[nodiscard]] Status validate() const;
@@ -79,11 +84,17 @@ class Batch {
     std::vector<std::byte> metadata;
   };
 
+  struct ConditionEntry {
+    Query query;
+    std::optional<Position> after;
+  };
+
   std::uint32_t stream_index(std::string_view name, Expect expect);
 
   std::vector<StreamEntry> streams_;
   std::vector<std::uint32_t> stream_table_;  // a hash table over streams_, once there are many
   std::vector<EventEntry> events_;
+  std::vector<ConditionEntry> conditions_;
   std::shared_ptr<std::atomic<bool>> attempted_;  // it or a copy was appended before: its own ids may be in the log
 };
 

@@ -36,7 +36,7 @@ struct ReadOptions {
   // The first version to give, inclusive; only with Query::stream. Without it the stream's beginning, or its end when
   // reading backward. A version past the end gives nothing forward, and starts at the end backward.
   std::optional<Version> from_version = {};
-  // The first position to give, inclusive. Likewise.
+  // The first position to give, inclusive; not with Query::stream. Likewise.
   std::optional<Position> from_position = {};
   // At most so many events.
   std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
@@ -66,6 +66,11 @@ class Cursor {
   [[nodiscard]] const Event* next();
   // Whether the cursor ended well so far.
   [[nodiscard]] Status status() const;
+
+  // The last position that this read could see, whether the event at it matches or not; nothing in an empty store.
+  // A decision that rests on what the cursor gave, read to its end, is guarded by
+  // Batch::fail_if_match(the same query, {.after = cursor.last_visible()}).
+  [[nodiscard]] std::optional<Position> last_visible() const;
 
   // Calls visit for every event; stops early if visit returns false (void visits all). Gives status().
   template <class Visit>

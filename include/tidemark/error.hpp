@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <filesystem>
@@ -41,6 +42,7 @@ enum class ErrorCode : std::uint8_t {
   kForked = 21,            // the store belongs to the parent of this forked process
   kUnsafeFileSystem = 22,  // the folder is on a file system that cannot keep the promises: see
                            // OpenOptions::allow_unsafe_file_system
+  kMatchConflict = 23,     // an event matches a condition that none may; see Error::match_conflicts()
 };
 
 // The code's name, such as "version conflict".
@@ -53,6 +55,14 @@ struct Conflict {
   std::optional<Version> actual;  // none: the stream has no event
 
   friend bool operator==(const Conflict&, const Conflict&) = default;
+};
+
+// One condition over a query that did not hold.
+struct MatchConflict {
+  std::size_t condition = 0;  // the n-th fail_if_match of the batch, from 0
+  Position position;          // of the first event that matches
+
+  friend bool operator==(const MatchConflict&, const MatchConflict&) = default;
 };
 
 // An error: a stable code, where it happened, and a sentence that a person can act on.
@@ -71,6 +81,10 @@ class [[nodiscard]] Error {
   [[nodiscard]] int system_error() const { return system_error_; }
   // Every expectation that failed, in the order of the batch; kVersionConflict has at least one.
   [[nodiscard]] const std::vector<Conflict>& conflicts() const { return conflicts_; }
+
+  // Every fail_if_match that failed, in the order of the batch; kMatchConflict has at least one, and kVersionConflict
+  // those that failed beside its expectations.
+  [[nodiscard]] const std::vector<MatchConflict>& match_conflicts() const { return match_conflicts_; }
 
   // These add where it happened and give the error back.
   Error&& with_path(std::filesystem::path path) && {
@@ -93,6 +107,10 @@ class [[nodiscard]] Error {
     conflicts_ = std::move(conflicts);
     return std::move(*this);
   }
+  Error&& with_match_conflicts(std::vector<MatchConflict> conflicts) && {
+    match_conflicts_ = std::move(conflicts);
+    return std::move(*this);
+  }
 
  private:
   ErrorCode code_;
@@ -102,6 +120,7 @@ class [[nodiscard]] Error {
   std::optional<SegmentNumber> segment_;
   std::optional<Offset> offset_;
   std::vector<Conflict> conflicts_;
+  std::vector<MatchConflict> match_conflicts_;
 };
 
 // One line with what the error knows: code, message (which names every conflict), path, segment, offset, errno.

@@ -65,8 +65,19 @@ struct StreamInfo {
   Position last_position;
 };
 
-struct StreamListOptions {
-  // Only names after this one, in byte order.
+// What a category, type or tag has.
+struct NameInfo {
+  std::string name;
+  std::uint64_t events = 0;
+  Position last_position;
+};
+
+// Which part of a list of names. Lists are in the byte order of the names; `after` the last name of one page begins the
+// next.
+struct ListOptions {
+  // Only names that begin with this.
+  std::string prefix = {};
+  // Only names after this one.
   std::string after = {};
   std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
 };
@@ -121,8 +132,8 @@ class Store {
   Store& operator=(const Store&) = delete;
   ~Store();
 
-  // Appends and waits until the answer stands at the asked durability. Errors: kVersionConflict, kIdConflict,
-  // kInvalidArgument, kLimitExceeded, kNoSpace, kIo, kDamaged, kStopped, kReadOnly, kClosed, kStoreFailed,
+  // Appends and waits until the answer stands at the asked durability. Errors: kVersionConflict, kMatchConflict,
+  // kIdConflict, kInvalidArgument, kLimitExceeded, kNoSpace, kIo, kDamaged, kStopped, kReadOnly, kClosed, kStoreFailed,
   // kOutOfMemory: nothing was appended. kOutcomeUnknown: perhaps, reopen and append the same batch again.
   [[nodiscard]] Result<Receipt> append(const Batch& batch, const AppendOptions& options = {});
   // The short form: one stream.
@@ -144,11 +155,14 @@ class Store {
   // Reads as ReadOptions say. Errors show in the cursor's status().
   [[nodiscard]] Cursor read(const Query& query, const ReadOptions& options = {}) const;
   // The event with this id, if the store has it. The same visibility as a default read.
-  [[nodiscard]] Result<std::optional<OwnedEvent>> find(const EventId& id) const;
+  [[nodiscard]] Result<std::optional<OwnedEvent>> event_by_id(const EventId& id) const;
   // The stream with this name, if it has an event.
   [[nodiscard]] Result<std::optional<StreamInfo>> stream(std::string_view name) const;
-  // Streams in the byte order of their names.
-  [[nodiscard]] Result<std::vector<StreamInfo>> streams(const StreamListOptions& options = {}) const;
+  // What there is to read by. The same visibility as a default read.
+  [[nodiscard]] Result<std::vector<StreamInfo>> streams(const ListOptions& options = {}) const;
+  [[nodiscard]] Result<std::vector<NameInfo>> categories(const ListOptions& options = {}) const;
+  [[nodiscard]] Result<std::vector<NameInfo>> types(const ListOptions& options = {}) const;
+  [[nodiscard]] Result<std::vector<NameInfo>> tags(const ListOptions& options = {}) const;
 
   // The one call here that throws std::bad_alloc when memory runs out.
   [[nodiscard]] StoreInfo info() const;

@@ -127,7 +127,7 @@ std::optional<std::string> compare(const Store& store, const Model& model, std::
   if (!one.status()) { return to_string(one.status().error()); }
   if (given != (backward ? from + 1 : positions.size() - from)) { return "a stream shows too few events"; }
   const ModelEvent& sought = *expected[random() % count];
-  const auto found = store.find(sought.id);
+  const auto found = store.event_by_id(sought.id);
   if (!found || !*found || (*found)->data.size() != sought.data.size()) { return "an event is not found by its id"; }
   return std::nullopt;
 }

@@ -116,7 +116,7 @@ class Reading {
   Wrong find_each() {
     shown_.found.assign(appended_.size(), false);
     for (std::size_t i = 0; i < appended_.size(); ++i) {
-      const auto found = store_.find(appended_[i].id);
+      const auto found = store_.event_by_id(appended_[i].id);
       if (!found) {
         if (auto wrong = allowed(found.error())) { return wrong; }
       } else if (*found) {

@@ -83,7 +83,7 @@ void read(Trial& trial, const Query& query, const ReadOptions& options) {
 
 void find_each(Trial& trial) {
   for (const OwnedEvent& event : sample(Ending::kClosed).events) {
-    const auto found = trial.call("find", [&] { return trial.store().find(event.id); });
+    const auto found = trial.call("find", [&] { return trial.store().event_by_id(event.id); });
     const Sheltered here;
     if (found && *found && (!**found || !same_event(***found, event))) { trial.is_wrong("find gives another event"); }
   }
@@ -154,7 +154,7 @@ void build_batch(Trial& trial) {
 
 void closed_calls(Trial& trial) {
   Store& store = trial.store();
-  (void)trial.call("find", [&] { return store.find(EventId()); }, ErrorCode::kClosed);
+  (void)trial.call("find", [&] { return store.event_by_id(EventId()); }, ErrorCode::kClosed);
   (void)trial.call("stream", [&] { return store.stream("a"); }, ErrorCode::kClosed);
   (void)trial.call("streams", [&] { return store.streams(); }, ErrorCode::kClosed);
   (void)trial.call("append", [&] { return store.append(trial.works[0].batch); }, ErrorCode::kClosed);
@@ -361,7 +361,7 @@ std::vector<Scenario> make_scenarios() {
         },
         ErrorCode::kDamaged);
     (void)trial.call("streams", [&] { return trial.store().streams(); }, ErrorCode::kDamaged);
-    (void)trial.call("find", [&] { return trial.store().find(EventId()); }, ErrorCode::kDamaged);
+    (void)trial.call("find", [&] { return trial.store().event_by_id(EventId()); }, ErrorCode::kDamaged);
     trial.drop_store();
   });
   return all;

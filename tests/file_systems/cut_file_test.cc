@@ -72,7 +72,7 @@ class CutFileTest : public testing::TestWithParam<std::uint64_t> {
   void expect_found_or_error(const Store& store) const {
     std::uint64_t errors = 0;
     for (std::uint64_t n = 0; n < kEvents; ++n) {
-      const auto found = store.find(ids_[n]);
+      const auto found = store.event_by_id(ids_[n]);
       if (!found) {
         ++errors;
         EXPECT_EQ(found.error().segment(), kCut) << to_string(found.error());

@@ -123,7 +123,7 @@ std::optional<std::string> check_shown(const Store& store, const std::vector<Ack
   shown = follower.shown();
   if (auto wrong = follower.finish()) { return wrong; }
   if (last) {
-    const auto found = store.find(*last);
+    const auto found = store.event_by_id(*last);
     if (!found) { return "find ended with: " + to_string(found.error()); }
     if (!*found) { return "the last event is not found by its id"; }
   }

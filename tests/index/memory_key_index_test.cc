@@ -68,7 +68,7 @@ TEST(MemoryKeyIndex, KindsAreApart) {
   for (const KeyKind kind : kinds) {
     EXPECT_EQ(all_of(index, make_key(kind, "same")), Values{position++});
     EXPECT_EQ(index.key_count(kind, kNoEnd), 1U);
-    EXPECT_EQ(names_of(index.list(kind, "", 10, kNoEnd)), Names{"same"});
+    EXPECT_EQ(names_of(index.list(kind, {.limit = 10}, kNoEnd)), Names{"same"});
   }
 }
 
@@ -86,6 +86,14 @@ TEST(MemoryKeyIndex, CollidingHashesAreToldApart) {
     EXPECT_EQ(index.count({KeyKind::kStream, names[i], {42, 58}}, kNoEnd), 0U);
   }
   EXPECT_EQ(index.key_count(KeyKind::kStream, kNoEnd), 50U);
+}
+
+// An event may have the same tag twice.
+TEST(MemoryKeyIndex, APositionIsTakenOnce) {
+  MemoryKeyIndex index;
+  const Key key = make_key(KeyKind::kTag, "t");
+  for (const std::uint64_t position : {3U, 3U, 4U, 7U, 7U}) { index.add(key, Position(position)); }
+  EXPECT_EQ(all_of(index, key), (Values{3, 4, 7}));
 }
 
 TEST(MemoryKeyIndex, KeepsNoViewOfTheCallersName) {
@@ -108,12 +116,12 @@ TEST(MemoryKeyIndex, ListsPageByNameInByteOrder) {
     index.add(make_key(KeyKind::kStream, *name), Position(position++));
   }
   const Names named(names.begin() + 1, names.end());  // "after" the empty name comes everything else
-  EXPECT_EQ(names_of(index.list(KeyKind::kStream, "", 100, kNoEnd)), named);
+  EXPECT_EQ(names_of(index.list(KeyKind::kStream, {.limit = 100}, kNoEnd)), named);
   for (const std::uint64_t limit : {1U, 2U, 3U, 7U}) {
     Names paged;
     std::string after;
     for (;;) {
-      const auto page = index.list(KeyKind::kStream, after, limit, kNoEnd);
+      const auto page = index.list(KeyKind::kStream, {.after = after, .limit = limit}, kNoEnd);
       EXPECT_LE(page.size(), limit);
       if (page.empty()) { break; }
       for (const auto& entry : page) { paged.push_back(entry.name); }
@@ -121,18 +129,23 @@ TEST(MemoryKeyIndex, ListsPageByNameInByteOrder) {
     }
     EXPECT_EQ(paged, named);
   }
-  EXPECT_TRUE(index.list(KeyKind::kStream, "", 0, kNoEnd).empty());
+  EXPECT_EQ(names_of(index.list(KeyKind::kStream, {.prefix = "a"}, kNoEnd)), (Names{"a", "a-1", "a-10", "a-2"}));
+  EXPECT_EQ(names_of(index.list(KeyKind::kStream, {.prefix = "a-", .after = "a-1", .limit = 1}, kNoEnd)),
+            Names{"a-10"});
+  EXPECT_TRUE(index.list(KeyKind::kStream, {.prefix = "a", .after = "b"}, kNoEnd).empty());
+  EXPECT_TRUE(index.list(KeyKind::kStream, {.limit = 0}, kNoEnd).empty());
   // With an end: only keys that begin below it, with what they have below it.
   index.add(make_key(KeyKind::kStream, "a"), Position(position));
-  const auto whole = index.list(KeyKind::kStream, "Z", 1, kNoEnd);
+  const auto whole = index.list(KeyKind::kStream, {.after = "Z", .limit = 1}, kNoEnd);
   ASSERT_EQ(whole.size(), 1U);
   EXPECT_EQ(whole[0].count, 2U);
   EXPECT_EQ(whole[0].last, Position(position));
-  const auto before = index.list(KeyKind::kStream, "Z", 1, Position(position));
+  const auto before = index.list(KeyKind::kStream, {.after = "Z", .limit = 1}, Position(position));
   EXPECT_EQ(before.at(0).count, 1U);
   EXPECT_LT(before.at(0).last, Position(position));
   EXPECT_EQ(index.key_count(KeyKind::kStream, Position(3)), 3U);
-  EXPECT_EQ(names_of(index.list(KeyKind::kStream, "", 100, Position(3))), (Names{"b", "\xC3\xA9", "\xF0\x9F\x98\x80"}));
+  EXPECT_EQ(names_of(index.list(KeyKind::kStream, {.limit = 100}, Position(3))),
+            (Names{"b", "\xC3\xA9", "\xF0\x9F\x98\x80"}));
 }
 
 TEST(MemoryKeyIndex, EqualsAModel) {
@@ -179,7 +192,7 @@ TEST(MemoryKeyIndex, ReadersBesideTheAdder) {
           if (expected > 0 && (index.positions(key, 0, {&first, 1}, Position(end)) != 1 || first.value() != end % 10)) {
             wrong = true;
           }
-          (void)index.list(KeyKind::kStream, "", 3, Position(end));
+          (void)index.list(KeyKind::kStream, {.limit = 3}, Position(end));
         }
       });
     }

@@ -85,8 +85,8 @@ class Slices : public testing::TestWithParam<Access> {
     }
     expected.resize(std::min<std::uint64_t>(limit, expected.size()));
     ReadOptions options{.direction = direction, .limit = limit, .access = GetParam()};
-    if (from && query.kind() == Query::Kind::kStream) { options.from_version = Version(*from); }
-    if (from && query.kind() == Query::Kind::kAll) { options.from_position = Position(*from); }
+    if (from && query.scope() == Query::Scope::kStream) { options.from_version = Version(*from); }
+    if (from && query.scope() == Query::Scope::kAll) { options.from_position = Position(*from); }
     EXPECT_EQ(lines(store, query, options), expected) << "from " << (from ? std::to_string(*from) : "none");
   }
 
@@ -169,11 +169,11 @@ TEST(AppendAndRead, FindStreamStreamsAndInfo) {
   must(append(store, "c", "2"));
   must(append(store, "a", "3"));
 
-  const auto found = must(store.find(id));
+  const auto found = must(store.event_by_id(id));
   ASSERT_TRUE(found);
   EXPECT_EQ(found->position, Position(0));
   EXPECT_EQ(found->stream, "b");
-  EXPECT_FALSE(must(store.find(EventId::from_name("y"))));
+  EXPECT_FALSE(must(store.event_by_id(EventId::from_name("y"))));
 
   const auto a = must(store.stream("a"));
   ASSERT_TRUE(a);
@@ -217,7 +217,7 @@ TEST(AppendAndRead, AfterCloseEverythingGivesClosed) {
   EXPECT_TRUE(fails_with(after.status(), ErrorCode::kClosed));
   EXPECT_TRUE(fails_with(append(store, "a", ""), ErrorCode::kClosed));
   EXPECT_TRUE(fails_with(store.submit(Batch()), ErrorCode::kClosed));
-  EXPECT_TRUE(fails_with(store.find(id), ErrorCode::kClosed));
+  EXPECT_TRUE(fails_with(store.event_by_id(id), ErrorCode::kClosed));
   EXPECT_TRUE(fails_with(store.stream("a"), ErrorCode::kClosed));
   EXPECT_TRUE(fails_with(store.streams(), ErrorCode::kClosed));
   EXPECT_TRUE(fails_with(store.wait_durable(Position(0)), ErrorCode::kClosed));

@@ -42,14 +42,14 @@ TEST(Durability, ADefaultReadShowsWhatNoCrashCanTakeAway) {
   must(store.append("b", Expect::any(), {{.type = "T", .data = as_bytes("2"), .id = id}}, kBuffered));
   EXPECT_EQ(lines(store), (Lines{"0 a@0 1"}));
   EXPECT_EQ(lines(store, Query::stream("b")), Lines{});
-  EXPECT_FALSE(must(store.find(id)));
+  EXPECT_FALSE(must(store.event_by_id(id)));
   EXPECT_FALSE(must(store.stream("b")));
   EXPECT_EQ(must(store.streams()).size(), 1U);
   EXPECT_EQ(lines(store, Query::all(), kWritten), (Lines{"0 a@0 1", "1 b@0 2"}));
   EXPECT_EQ(lines(store, Query::stream("b"), kWritten), (Lines{"1 b@0 2"}));
   must(store.wait_durable(Position(1)));
   EXPECT_EQ(lines(store), (Lines{"0 a@0 1", "1 b@0 2"}));
-  EXPECT_TRUE(must(store.find(id)));
+  EXPECT_TRUE(must(store.event_by_id(id)));
 }
 
 TEST(Durability, AStoreOpenedBufferedReadsWhatIsWritten) {

@@ -41,7 +41,7 @@ TEST(ForkTest, EveryCallInTheChildSaysSo) {
   Cursor after = store->read(Query::stream("a"));
   EXPECT_EQ(after.next(), nullptr);
   EXPECT_TRUE(fails_with(after.status(), ErrorCode::kForked));
-  EXPECT_TRUE(fails_with(store->find(EventId{}), ErrorCode::kForked));
+  EXPECT_TRUE(fails_with(store->event_by_id(EventId{}), ErrorCode::kForked));
   EXPECT_TRUE(fails_with(store->stream("a"), ErrorCode::kForked));
   EXPECT_TRUE(fails_with(store->streams(), ErrorCode::kForked));
   EXPECT_EQ(store->info().events, 0U);

@@ -59,7 +59,7 @@ void expect_all_but(const Store& store, const std::vector<OwnedEvent>& whole, co
     EXPECT_EQ(events[i].id, whole[i].id);
     EXPECT_EQ(events[i].recorded, whole[i].recorded);
     EXPECT_EQ(events[i].valid, whole[i].valid);
-    EXPECT_EQ(must(store.find(events[i].id)).value().position, Position(i));
+    EXPECT_EQ(must(store.event_by_id(events[i].id)).value().position, Position(i));
   }
   expect_dense(store);
 }

@@ -14,6 +14,7 @@ ExitCode exit_code(ErrorCode code) {
       return ExitCode::kBadInput;
     case ErrorCode::kVersionConflict:
     case ErrorCode::kIdConflict:
+    case ErrorCode::kMatchConflict:
       return ExitCode::kConflict;
     case ErrorCode::kLocked:
       return ExitCode::kLocked;

@@ -119,7 +119,7 @@ EventId Importer::name_based_id(std::string_view text) {
 }
 
 Outcome<bool> Importer::skip_if_known(const ImportLine& line) {
-  Result<std::optional<OwnedEvent>> found = store_.find(*line.id);
+  Result<std::optional<OwnedEvent>> found = store_.event_by_id(*line.id);
   if (!found) { return failed(found.error()); }
   if (!*found) { return false; }
   if (const auto difference = find_difference(**found, line)) {

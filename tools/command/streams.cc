@@ -35,7 +35,7 @@ Outcome<ExitCode> run_streams(const PlainOptions& options) {
   if (!store) { return std::unexpected(store.error()); }
   Output out;
   bool first = true;
-  StreamListOptions list{.limit = kStreamsAPage};
+  ListOptions list{.limit = kStreamsAPage};
   while (true) {
     const Result<std::vector<StreamInfo>> page = store->streams(list);
     if (!page) { return failed(page.error()); }

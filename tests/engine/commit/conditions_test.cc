@@ -7,11 +7,18 @@
 #include <gtest/gtest.h>
 
 #include "tests/store/support.h"
+#include "tidemark/limits.hpp"
 
 namespace tidemark::engine {
 namespace {
 
 using namespace test;
+
+Standing standing(const EncodedBatch& batch, const std::vector<std::uint64_t>& counts,
+                  const std::vector<Condition>& conditions = {},
+                  const std::vector<std::optional<Position>>& matches = {}) {
+  return {batch.streams(), counts, conditions, matches};
+}
 
 constexpr std::uint64_t kMost = ~std::uint64_t{0};
 
@@ -36,15 +43,15 @@ TEST(Conditions, AllFailuresAreTold) {
   batch.check("e", Expect::exactly(1));
   const auto encoded = must(EncodedBatch::encode(batch));
   const std::vector<std::uint64_t> good = {0, 0, 1, 5, 2};
-  EXPECT_TRUE(all_met(encoded.streams(), good));
+  EXPECT_TRUE(all_met(standing(encoded, good)));
   for (std::size_t i = 1; i < good.size(); ++i) {
     auto bad = good;
     bad[i] = 7;
     if (i == 2) { bad[i] = 0; }
-    EXPECT_FALSE(all_met(encoded.streams(), bad)) << i;
+    EXPECT_FALSE(all_met(standing(encoded, bad))) << i;
   }
   const std::vector<std::uint64_t> bad = {9, 3, 0, 0, 2};
-  const Error error = version_conflict(encoded.streams(), bad);
+  const Error error = conflict(standing(encoded, bad));
   EXPECT_EQ(error.code(), ErrorCode::kVersionConflict);
   EXPECT_THAT(error.conflicts(), testing::ElementsAre(Conflict{"b", Expect::no_stream(), Version(2)},
                                                       Conflict{"c", Expect::stream_exists(), std::nullopt},
@@ -52,6 +59,51 @@ TEST(Conditions, AllFailuresAreTold) {
   for (const char* part : {"\"b\"", "no stream", "version 2", "\"c\"", "\"d\"", "version 4", "no event"}) {
     EXPECT_NE(error.message().find(part), std::string::npos) << part << " in " << error.message();
   }
+}
+
+TEST(Conditions, EachMatchIsToldBesideTheExpectations) {
+  Batch batch;
+  batch.check("a", Expect::no_stream());
+  batch.fail_if_match(Query::type("A"));
+  batch.fail_if_match(Query::category("c").tags({"t", "u"}), {.after = Position(4)});
+  batch.fail_if_match(Query::stream("s"));
+  const auto encoded = must(EncodedBatch::encode(batch));
+  const auto conditions = must(conditions_of(batch));
+  ASSERT_EQ(conditions.size(), 3U);
+  EXPECT_EQ(conditions[0].from(), Position(0));
+  EXPECT_EQ(conditions[1].from(), Position(5));
+  const std::vector<std::uint64_t> none = {0};
+  EXPECT_TRUE(all_met(standing(encoded, none, conditions, {{}, {}, {}})));
+  for (std::size_t i = 0; i < 3; ++i) {
+    std::vector<std::optional<Position>> matches(3);
+    matches[i] = Position(9);
+    EXPECT_FALSE(all_met(standing(encoded, none, conditions, matches)));
+  }
+  const Error error = conflict(standing(encoded, none, conditions, {{}, Position(7), Position(2)}));
+  EXPECT_EQ(error.code(), ErrorCode::kMatchConflict);
+  EXPECT_TRUE(error.conflicts().empty());
+  EXPECT_THAT(error.match_conflicts(),
+              testing::ElementsAre(MatchConflict{1, Position(7)}, MatchConflict{2, Position(2)}));
+  for (const char* part : {"after position 4", "category \"c\", tag \"t\" and \"u\"", "position 7", "stream \"s\""}) {
+    EXPECT_NE(error.message().find(part), std::string::npos) << part << " in " << error.message();
+  }
+  const std::vector<std::uint64_t> some = {1};
+  const Error both = conflict(standing(encoded, some, conditions, {Position(0), {}, {}}));
+  EXPECT_EQ(both.code(), ErrorCode::kVersionConflict);
+  EXPECT_EQ(both.conflicts().size(), 1U);
+  EXPECT_EQ(both.match_conflicts().size(), 1U);
+}
+
+TEST(Conditions, AreCheckedBeforeTheyAreAsked) {
+  Batch batch;
+  batch.check("a", Expect::any()).fail_if_match(Query::type(""));
+  EXPECT_TRUE(fails_with(conditions_of(batch), ErrorCode::kInvalidArgument));
+  EXPECT_TRUE(fails_with(batch.validate(), ErrorCode::kInvalidArgument));
+  batch.clear();
+  for (std::size_t i = 0; i < limits::kConditionsMax; ++i) { batch.fail_if_match(Query::type("T")); }
+  EXPECT_TRUE(ok(batch.validate()));
+  batch.fail_if_match(Query::type("T"));
+  EXPECT_TRUE(fails_with(batch.validate(), ErrorCode::kLimitExceeded));
 }
 
 }  // namespace

@@ -3,10 +3,12 @@
 // old enough. Method: batches added and trimmed, held against a model of the whole log.
 #include "engine/commit/recent.h"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 #include <map>
 #include <random>
 
+#include "engine/log/query_keys.h"
 #include "tests/engine/format/sample_frame.h"
 
 namespace tidemark::engine {
@@ -20,11 +22,12 @@ class RecentTest : public testing::Test {
   std::map<std::string, std::uint64_t> counts;
   std::uint64_t next = 0;
 
-  void add(const std::vector<std::string>& streams, std::size_t data_bytes = 10, std::optional<EventId> id = {}) {
+  void add(const std::vector<std::string>& streams, std::size_t data_bytes = 10, std::optional<EventId> id = {},
+           std::string_view type = "T", const std::vector<std::string_view>& tags = {}) {
     Batch batch;
     const std::string data(data_bytes, 'x');
     for (const auto& stream : streams) {
-      batch.to(stream).add({.type = "T", .data = as_bytes(data), .id = id});
+      batch.to(stream).add({.type = type, .data = as_bytes(data), .tags = tags, .id = id});
       id.reset();
     }
     auto encoded = std::make_shared<EncodedBatch>(must(EncodedBatch::encode(batch)));
@@ -116,6 +119,59 @@ TEST_F(RecentTest, EqualsAModel) {
     }
   }
   EXPECT_GT(recent.begin(), Position(0));
+}
+
+TEST_F(RecentTest, FirstMatchEqualsAModelThroughTrims) {
+  std::mt19937 random(17);
+  const auto pick = [&](std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n - 1)(random); };
+  const std::vector<std::string> streams = {"a-1", "a-2", "b", "-c"};
+  const std::vector<std::string_view> types = {"T", "U"};
+  const std::vector<std::string_view> tags = {"x", "y", "z"};
+  struct Added {
+    std::string stream;
+    std::string_view type;
+    std::vector<std::string_view> tags;
+  };
+  std::vector<Added> log;
+  std::size_t found_some = 0;
+  for (int round = 0; round < 3000; ++round) {
+    Added event{streams[pick(4)], types[pick(2)], {}};
+    for (const auto tag : tags) {
+      if (pick(4) == 0) { event.tags.push_back(tag); }
+    }
+    const std::size_t copies = 1 + pick(3);  // so many events of the same names in one batch
+    add(std::vector<std::string>(copies, event.stream), 2000, {}, event.type, event.tags);
+    log.insert(log.end(), copies, event);
+    if (pick(10) == 0) { recent.trim(Position(next)); }
+    if (round < 20) { continue; }  // the table of the newest is made late
+    Query query = Query::all();
+    const std::size_t scope = pick(3);
+    if (scope == 1) { query = Query::category(pick(2) == 0 ? "a" : "b"); }
+    if (scope == 2) { query = Query::stream(streams[pick(4)]); }
+    if (pick(2) == 0) { query = query.types({types[pick(2)]}); }
+    if (pick(2) == 0) { query = query.tags({tags[pick(3)]}); }
+    const Position known(std::max(recent.begin().value(), next - std::min<std::uint64_t>(next, pick(40))));
+    const Position from(next - std::min<std::uint64_t>(next, pick(60)));
+    std::optional<Position> expected;
+    for (std::uint64_t i = std::max(known, from).value(); i < next && !expected; ++i) {
+      const Added& at = log[i];
+      const bool in_scope = scope == 0 || (scope == 1 ? at.stream.substr(0, at.stream.find('-')) == query.scope_name()
+                                                      : at.stream == query.scope_name());
+      const auto& items = query.items();
+      const bool match =
+          items.empty() || ((items[0].types.empty() || items[0].types[0] == at.type) &&
+                            (items[0].tags.empty() || std::ranges::find(at.tags, items[0].tags[0]) != at.tags.end()));
+      if (in_scope && match) { expected = Position(i); }
+    }
+    const auto match = recent.first_match(key_query(query), from, known);
+    ASSERT_EQ(match.has_value(), expected.has_value()) << to_string(query) << " round " << round;
+    if (expected) {
+      EXPECT_EQ(match->value(), expected->value()) << to_string(query) << " round " << round;
+      ++found_some;
+    }
+  }
+  EXPECT_GT(found_some, 500U);
+  EXPECT_GT(recent.begin(), Position(100));  // trims did happen
 }
 
 }  // namespace

@@ -44,7 +44,7 @@ void expect_damaged(SampleStore& store, std::uint64_t events_before) {
   EXPECT_EQ(backward.next(), nullptr);
   EXPECT_TRUE(fails_with(backward.status(), ErrorCode::kDamaged));
   EXPECT_TRUE(fails_with(reader.streams(), ErrorCode::kDamaged));
-  EXPECT_TRUE(fails_with(reader.find(EventId::from_name("none")), ErrorCode::kDamaged));
+  EXPECT_TRUE(fails_with(reader.event_by_id(EventId::from_name("none")), ErrorCode::kDamaged));
   EXPECT_EQ(store.snapshot(), before);
 }
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/commit/names.h"
+#include "engine/format/names.h"
 
 #include <cstdint>
 #include <optional>
 #include <string>
+
+#include "tidemark/limits.hpp"
 
 namespace tidemark::engine {
 
@@ -51,6 +53,37 @@ Status check_name(std::string_view what, std::string_view name, std::size_t byte
       return std::unexpected(Error(ErrorCode::kInvalidArgument, std::string(what) + " holds a control character"));
     }
     name.remove_prefix(point->bytes);
+  }
+  return {};
+}
+
+Status check_query(const Query& query) {
+  const auto refuse = [](std::string_view why) {
+    return std::unexpected(Error(ErrorCode::kInvalidArgument, "the query makes no sense: " + std::string(why)));
+  };
+  if (!query.objection().empty()) { return refuse(query.objection()); }
+  if (query.scope() == Query::Scope::kCategory) {
+    if (auto fits = check_name("a query's category", query.scope_name(), limits::kStreamNameBytesMax); !fits) {
+      return fits;
+    }
+    if (query.scope_name().find('-') != std::string::npos) {
+      return refuse("a category holds no '-', it ends before a stream's first one");
+    }
+  }
+  std::size_t names = 0;
+  for (const QueryItem& item : query.items()) {
+    names += item.types.size() + item.tags.size();
+    for (const auto& type : item.types) {
+      if (auto fits = check_name("a query's type", type, limits::kTypeBytesMax); !fits) { return fits; }
+    }
+    for (const auto& tag : item.tags) {
+      if (auto fits = check_name("a query's tag", tag, limits::kTagBytesMax); !fits) { return fits; }
+    }
+  }
+  if (names > limits::kQueryNamesMax) {
+    return std::unexpected(Error(ErrorCode::kLimitExceeded, "a query names " + std::to_string(names) +
+                                                                " types and tags; at most " +
+                                                                std::to_string(limits::kQueryNamesMax) + " go"));
   }
   return {};
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: names are well-formed UTF-8 of 1 to so many bytes without control characters, nothing else. Method: a table of
 // sequences after the Unicode standard's ranges; and every code point there is, encoded by hand.
-#include "engine/commit/names.h"
+#include "engine/format/names.h"
 
 #include <gtest/gtest.h>
 #include <string>

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "engine/format/body.h"
+#include "index/key.h"
+
+namespace tidemark::engine {
+
+// What one event is called, as indexes into its frame's names.
+struct EventNames {
+  std::uint32_t stream = 0;
+  std::uint32_t type = 0;
+  std::span<const std::uint32_t> tags;
+};
+
+// The keys that the names of a frame stand for, hashed once a frame. They look at names in the frame's body.
+class BodyKeys {
+ public:
+  BodyKeys() = default;
+  explicit BodyKeys(const BodyView& body);
+  // Of a single event that stands in no frame: a placeholder. The names must live as long as this.
+  BodyKeys(std::string_view stream, std::string_view type);
+
+  [[nodiscard]] const index::Key& stream(std::uint32_t index) const { return keys_[index]; }
+  // Its name is empty if the stream has no category.
+  [[nodiscard]] const index::Key& category(std::uint32_t stream) const { return keys_[streams_ + stream]; }
+  [[nodiscard]] const index::Key& type(std::uint32_t index) const { return keys_[2 * streams_ + index]; }
+  [[nodiscard]] const index::Key& tag(std::uint32_t index) const { return keys_[2 * streams_ + types_ + index]; }
+
+ private:
+  std::vector<index::Key> keys_;  // streams | their categories | types | tags
+  std::uint32_t streams_ = 0;
+  std::uint32_t types_ = 0;
+};
+
+}  // namespace tidemark::engine
