@@ -134,14 +134,23 @@ class Opener {
             .with_path(folder_));
   }
 
+  // What the folder holds. If it is unfinished, nothing of it may be anybody's events.
+  Result<FolderHolds> look() {
+    auto holds = look_at_folder(files_, folder_);
+    if (!holds || *holds != FolderHolds::kUnfinished) { return holds; }
+    auto empty = check_all_unfinished();
+    if (empty) { return holds; }
+    // Somebody may have finished it between the two looks, and its first events stand there already.
+    auto now = look_at_folder(files_, folder_);
+    if (now && *now == FolderHolds::kStore) { return now; }
+    return std::unexpected(std::move(empty.error()));
+  }
+
   // --- read-only ---
 
   Status open_read_only() {
-    auto holds = look_at_folder(files_, folder_);
+    auto holds = look();
     if (!holds) { return std::unexpected(std::move(holds.error())); }
-    if (*holds == FolderHolds::kUnfinished) {
-      if (auto empty = check_all_unfinished(); !empty) { return empty; }
-    }
     if (*holds != FolderHolds::kStore) { return std::unexpected(no_store_error(folder_)); }
     // A living writer may be in the middle of a write that looks like damage: then it looks different a moment later.
     constexpr int kLooks = 20;
@@ -198,14 +207,12 @@ class Opener {
   // --- for writing ---
 
   Status open_for_writing() {
-    auto holds = look_at_folder(files_, folder_);
+    auto holds = look();
     if (!holds && holds.error().code() == ErrorCode::kNotFound) {
       if (!options_.create) { return std::unexpected(std::move(holds.error())); }
       if (auto made = make_folder(); !made) { return made; }
     } else if (!holds) {
       return std::unexpected(std::move(holds.error()));
-    } else if (*holds == FolderHolds::kUnfinished) {
-      if (auto empty = check_all_unfinished(); !empty) { return empty; }
     }
     if (holds && *holds != FolderHolds::kStore && !options_.create) { return std::unexpected(no_store_error(folder_)); }
     start_core();
@@ -323,6 +330,8 @@ class Opener {
     bool used = kept || (number && *number != SegmentNumber(1));
     if (number && !used) {
       auto file = files_.open(folder_ / entry.name, platform::OpenMode::kRead);
+      // Whoever makes a store here now throws away what was left by another.
+      if (!file && file.error().code() == ErrorCode::kNotFound) { return {}; }
       if (!file) { return std::unexpected(std::move(file.error())); }
       auto empty = holds_only_a_header(**file, entry.size);
       if (!empty) { return std::unexpected(std::move(empty.error())); }

@@ -400,5 +400,51 @@ TEST(FolderTest, TheHostMayChangeItsCurrentFolder) {
 
 TEST(FolderTest, NeedsAName) { EXPECT_TRUE(fails_with(Store::open(""), ErrorCode::kInvalidArgument)); }
 
+// Somebody makes the store and appends to it while we look at what a cut-short making had left: what we see is no store
+// yet, or the store, and never damage. Method: a making that fails from its n-th call on; then an opening, at whose
+// k-th call another one comes in between; for all n and k.
+TEST(OpenRace, AStoreMadeMeanwhileIsNotTakenForDamage) {
+  std::uint64_t seen_as_store = 0;
+  for (const bool read_only : {true, false}) {
+    bool whole = false;
+    for (std::uint64_t n = 1; !whole; ++n) {
+      bool came_between = true;
+      for (std::uint64_t k = 1; came_between; ++k) {
+        World world;
+        world.files.set_fault_rule([n](const platform::SeamCall& call) {
+          return call.number >= n ? std::optional(platform::SeamFault{EIO}) : std::nullopt;
+        });
+        whole = world.try_open().has_value();
+        if (whole) { break; }
+        world.files.set_fault_rule({});
+        world.files.kill_process();
+        std::optional<Store> other;
+        const std::uint64_t at = world.files.calls() + k;
+        world.files.set_fault_rule([&](const platform::SeamCall& call) -> std::optional<platform::SeamFault> {
+          if (call.number != at) { return std::nullopt; }
+          if (auto opened = world.try_open()) {
+            other.emplace(std::move(*opened));
+            must(append(*other, "a", "x"));
+          }
+          return std::nullopt;
+        });
+        const auto opened = world.try_open({.read_only = read_only});
+        came_between = world.files.calls() > at;
+        SCOPED_TRACE("read only " + std::to_string(read_only) + ", n " + std::to_string(n) + ", k " +
+                     std::to_string(k));
+        if (opened) {
+          ++seen_as_store;
+        } else if (read_only) {
+          EXPECT_TRUE(fails_with(opened, ErrorCode::kNotFound));
+        } else {
+          EXPECT_TRUE(fails_with(opened, ErrorCode::kLocked));
+        }
+        world.files.set_fault_rule({});
+      }
+    }
+  }
+  EXPECT_GT(seen_as_store, 0U);
+}
+
 }  // namespace
 }  // namespace tidemark
