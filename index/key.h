@@ -22,9 +22,12 @@ struct Key {
   }
 };
 
-[[nodiscard]] inline Key make_key(KeyKind kind, std::string_view name) {
+// How names are hashed; the seed is the kind. One everywhere but in tests that make names collide.
+using KeyHasher = platform::Hash128 (*)(std::span<const std::byte> name, std::uint64_t seed);
+
+[[nodiscard]] inline Key make_key(KeyKind kind, std::string_view name, KeyHasher hasher = platform::xxh3_128) {
   const auto bytes = std::as_bytes(std::span<const char>(name.data(), name.size()));
-  return {kind, name, platform::xxh3_128(bytes, static_cast<std::uint64_t>(kind))};
+  return {kind, name, hasher(bytes, static_cast<std::uint64_t>(kind))};
 }
 
 struct KeyHash {
