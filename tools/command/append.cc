@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <array>
-#include <cerrno>
 #include <charconv>
-#include <cstdio>
 #include <fmt/format.h>
-#include <memory>
 #include <system_error>
 
 #include "tidemark/tidemark.hpp"
@@ -12,6 +8,7 @@
 #include "tools/command/opening.h"
 #include "tools/command/output.h"
 #include "tools/command/subcommands.h"
+#include "tools/command/text_argument.h"
 #include "tools/command/times.h"
 
 namespace tidemark::command {
@@ -31,45 +28,20 @@ Outcome<Expect> parse_expect(std::string_view text) {
   return Expect::exactly(version);
 }
 
-// One byte over the limit is read and no more: the store then refuses it by its name.
-Outcome<std::string> read_all(std::FILE* file, const std::string& name) {
-  std::string all;
-  std::array<char, 65536> chunk;
-  while (all.size() <= limits::kEventBytesMax) {
-    const std::size_t got = std::fread(chunk.data(), 1, chunk.size(), file);
-    all.append(chunk.data(), got);
-    if (got < chunk.size()) { break; }
-  }
-  if (std::ferror(file) != 0) {
-    return std::unexpected(
-        Failure(ExitCode::kFailed, fmt::format("{}: {}", name, std::generic_category().message(errno))));
-  }
-  return all;
-}
-
-// What --data or --metadata names: the text itself, a file's, or the standard input's.
+// What --data or --metadata names.
 Outcome<std::string> payload(const std::optional<std::string>& given, std::string_view option, bool raw) {
   if (!given) { return std::string(); }
-  Outcome<std::string> text = *given;
-  std::string source(option);
-  if (*given == "-") {
-    source = "standard input";
-    text = read_all(stdin, source);
-  } else if (given->starts_with('@')) {
-    source = given->substr(1);
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(source.c_str(), "rbe"), &std::fclose);
-    if (file == nullptr) { return bad_input(fmt::format("{}: {}", source, std::generic_category().message(errno))); }
-    text = read_all(file.get(), source);
+  Outcome<TextArgument> argument = read_argument(*given, std::string(option));
+  if (!argument) { return std::unexpected(std::move(argument.error())); }
+  if (raw) { return std::move(argument->text); }
+  if (argument->text.size() > limits::kEventBytesMax) {
+    return bad_input(fmt::format("{}: more than {} MiB", argument->source, limits::kEventBytesMax >> 20U));
   }
-  if (!text || raw) { return text; }
-  if (text->size() > limits::kEventBytesMax) {
-    return bad_input(fmt::format("{}: more than {} MiB", source, limits::kEventBytesMax >> 20U));
+  if (const auto error = find_json_error(argument->text)) {
+    return bad_input(fmt::format("{}: column {}: {} (--raw takes bytes that are not JSON)", argument->source,
+                                 error->column, error->reason));
   }
-  if (const auto error = find_json_error(*text)) {
-    return bad_input(
-        fmt::format("{}: column {}: {} (--raw takes bytes that are not JSON)", source, error->column, error->reason));
-  }
-  return text;
+  return std::move(argument->text);
 }
 
 std::string receipt_json(const AppendCommandOptions& options, const Receipt& receipt) {

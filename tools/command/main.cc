@@ -33,15 +33,22 @@ std::string whole_number(const std::string& text) {
   return whole ? std::string() : text + " is not a whole number from 0 to 18446744073709551615";
 }
 
-CLI::App& add_subcommand(CLI::App& app, const char* name, const char* does, const char* example, StorePlace& store) {
+CLI::App& add_subcommand(CLI::App& app, const char* name, const char* does, const std::string& example,
+                         StorePlace& store) {
   CLI::App& sub = *app.add_subcommand(name, does);
   sub.add_option("STORE", store.folder, "The store's folder")->required();
   sub.add_flag("--allow-unsafe-file-system", store.allow_unsafe_file_system,
                "Go on although the folder is on a network, user-space or overlay file system")
       ->envname("TIDEMARK_ALLOW_UNSAFE_FILE_SYSTEM");
-  sub.footer(std::string("Example:\n  ") + example);
+  sub.footer("Example:\n  " + example);
   return sub;
 }
+
+constexpr char kQueryForms[] =
+    "A query in JSON is an array of items, of which an event matches at least one:\n"
+    "  [{\"types\":[\"Submitted\",\"Approved\"],\"tags\":[\"bank:1\"]},{\"tags\":[\"urgent\"]}]\n"
+    "An item asks for one of its types (any, without types) and for all of its tags. With a scope it is an object:\n"
+    "  {\"scope\":{\"category\":\"loan\"},\"items\":[…]}, or {\"scope\":{\"stream\":\"loan-17\"}}";
 
 void add_json(CLI::App& sub, bool& json, const char* does) { sub.add_flag("--json", json, does); }
 
@@ -86,10 +93,24 @@ void add_append(CLI::App& app, AppendCommandOptions& options, Run& run) {
 }
 
 void add_read(CLI::App& app, ReadCommandOptions& options, Run& run) {
-  CLI::App& sub = add_subcommand(app, "read", "Print the events of a stream, or all",
-                                 "tidemark read bank --stream loan-17 --from 3 --limit 10 --json", options.store);
+  CLI::App& sub = add_subcommand(
+      app, "read", "Print the events of a stream, of a category, of types and tags, or all",
+      std::string("tidemark read bank --stream loan-17 --from 3 --limit 10 --json\n"
+                  "  tidemark read bank --category loan --type Approved --type Declined --backward\n"
+                  "  tidemark read bank --query '[{\"types\":[\"Submitted\"]},{\"tags\":[\"urgent\"]}]'\n\n") +
+          kQueryForms + ".",
+      options.store);
   sub.add_option("--stream", options.stream, "Only this stream's events");
-  sub.add_option("--from", options.from, "The first version with --stream, else the first position; inclusive")
+  sub.add_option("--category", options.category,
+                 "Only events of streams whose name up to its first -, or whole if it has none, is this");
+  sub.add_option("--type", options.types, "Only events of this type; given several times, of any of them")
+      ->allow_extra_args(false);
+  sub.add_option("--tag", options.tags, "Only events with this tag; given several times, with all of them")
+      ->allow_extra_args(false);
+  sub.add_option("--query", options.query,
+                 "Only events that match this query: JSON, or @FILE, or - for the standard input")
+      ->type_name("JSON");
+  sub.add_option("--from", options.from, "The first version of a stream, else the first position; inclusive")
       ->type_name("N")
       ->check(whole_number);
   sub.add_option("--limit", options.limit, "At most so many events")->type_name("N")->check(whole_number);

@@ -2,60 +2,63 @@
 #include <fmt/format.h>
 
 #include "tidemark/tidemark.hpp"
+#include "tools/command/event_lines.h"
 #include "tools/command/opening.h"
-#include "tools/command/output.h"
+#include "tools/command/query_text.h"
 #include "tools/command/subcommands.h"
-#include "tools/command/times.h"
 
 namespace tidemark::command {
 namespace {
 
-constexpr std::size_t kNameBytesShown = 40;
-constexpr std::size_t kDataBytesShown = 160;
+// The query that the options ask for together.
+Outcome<Query> read_query(const ReadCommandOptions& options) {
+  if (options.stream && options.category) {
+    return bad_input(
+        "--stream and --category do not go together: a stream is in one category, so name the stream alone");
+  }
+  Query query = options.stream     ? Query::stream(*options.stream)
+                : options.category ? Query::category(*options.category)
+                                   : Query::all();
+  if (options.query) {
+    if (!options.types.empty() || !options.tags.empty()) {
+      return bad_input("--query does not go with --type and --tag: name the types and tags in its items");
+    }
+    Outcome<QueryText> given = read_query_option(*options.query, "--query");
+    if (!given) { return std::unexpected(std::move(given.error())); }
+    if (given->after) { return bad_input("--query: \"after\" is for conditions; --from says where to begin reading"); }
+    if (given->scope.scope() != Query::Scope::kAll) {
+      if (options.stream || options.category) {
+        return bad_input("--query names a scope, so --stream and --category are to be left out");
+      }
+      query = std::move(given->scope);
+    }
+    return given->items.empty() ? query : query.any_of(std::move(given->items));
+  }
+  if (!options.types.empty()) { query = query.types(options.types); }
+  if (!options.tags.empty()) { query = query.tags(options.tags); }
+  return query;
+}
 
-ReadOptions read_options(const ReadCommandOptions& options) {
+ReadOptions read_options(const ReadCommandOptions& options, const Query& query) {
   // Copied: a medium that fails is then an error with a place, and never a signal.
   ReadOptions read{.direction = options.backward ? Direction::kBackward : Direction::kForward,
                    .limit = options.limit,
                    .access = Access::kCopied};
-  if (options.from && options.stream) { read.from_version = Version(*options.from); }
-  if (options.from && !options.stream) { read.from_position = Position(*options.from); }
+  const bool one_stream = query.scope() == Query::Scope::kStream;
+  if (options.from && one_stream) { read.from_version = Version(*options.from); }
+  if (options.from && !one_stream) { read.from_position = Position(*options.from); }
   return read;
-}
-
-std::string head_text(const Output& out) {
-  const std::string head =
-      fmt::format("{:>12} {:>9}  {:<30}  {:<24}  {:<30}  {}", "position", "version", "valid", "stream", "type", "data");
-  return out.coloured() ? fmt::format("\033[2m{}\033[0m", head) : head;
-}
-
-std::string event_text(const Event& event, const Output& out) {
-  const bool coloured = out.coloured();
-  return fmt::format("{:>12} {:>9}  {}  {:<24}  {}{:<30}{}  {}", with_separators(event.position().value()),
-                     with_separators(event.version().value()), format_time(event.valid()),
-                     printable(event.stream(), kNameBytesShown), coloured ? "\033[36m" : "",
-                     printable(event.type(), kNameBytesShown), coloured ? "\033[0m" : "",
-                     printable(as_text(event.data()), kDataBytesShown));
 }
 
 }  // namespace
 
 Outcome<ExitCode> run_read(const ReadCommandOptions& options) {
+  const Outcome<Query> query = read_query(options);
+  if (!query) { return std::unexpected(query.error()); }
   const Outcome<Store> store = open_to_read(options.store);
   if (!store) { return std::unexpected(store.error()); }
-  const Query query = options.stream ? Query::stream(*options.stream) : Query::all();
-  Cursor events = store->read(query, read_options(options));
-  Output out;
-  bool first = true;
-  const Status read = events.for_each([&](const Event& event) {
-    if (options.json) { return out.line(event_json(event)); }
-    if (first && !out.line(head_text(out))) { return false; }
-    first = false;
-    return out.line(event_text(event, out));
-  });
-  const Outcome<ExitCode> finished = out.finish(ExitCode::kWell);
-  if (!read) { return failed(read.error()); }
-  return finished;
+  Cursor events = store->read(*query, read_options(options, *query));
+  return print_events(events, options.json);
 }
 
 }  // namespace tidemark::command

@@ -46,6 +46,10 @@ struct AppendCommandOptions {
 struct ReadCommandOptions {
   StorePlace store;
   std::optional<std::string> stream;
+  std::optional<std::string> category;
+  std::vector<std::string> types;
+  std::vector<std::string> tags;
+  std::optional<std::string> query;  // JSON, @FILE or -
   std::optional<std::uint64_t> from;
   std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
   bool backward = false;
