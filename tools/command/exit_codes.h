@@ -16,6 +16,7 @@ enum class ExitCode : int {
   kConflict = 3,
   kLocked = 4,
   kFailed = 5,  // I/O and everything else: no such store, not a store, a newer format, a full disk
+  kNoSuchEvent = 6,
 };
 
 [[nodiscard]] ExitCode exit_code(ErrorCode code);

@@ -22,7 +22,8 @@ using Run = std::function<Outcome<ExitCode>()>;
 
 constexpr char kExitCodes[] =
     "Exit codes: 0 well, 1 damage found, 2 usage or bad input, 3 conflict, 4 locked by another writer,\n"
-    "5 everything else (no such store, not a store, a newer format, a full disk, I/O).\n"
+    "5 everything else (no such store, not a store, a newer format, a full disk, I/O),\n"
+    "6 no event has the id (get).\n"
     "Data goes to stdout, talk to stderr. NO_COLOR turns colour and progress bars off.";
 
 // The library's own conversion takes -1, and what is too large, for the largest number there is.
@@ -119,6 +120,16 @@ void add_read(CLI::App& app, ReadCommandOptions& options, Run& run) {
   sub.callback([&] { run = [&] { return run_read(options); }; });
 }
 
+void add_get(CLI::App& app, GetCommandOptions& options, Run& run) {
+  CLI::App& sub = add_subcommand(app, "get", "Print the event with an id",
+                                 "tidemark get bank 0190a0e4-1b2c-7d3e-8f40-5162738495a6 --json\n\n"
+                                 "Ends with 6 if there is none.",
+                                 options.store);
+  sub.add_option("ID", options.id, "The event's UUID")->required();
+  add_json(sub, options.json, "Print one JSON object");
+  sub.callback([&] { run = [&] { return run_get(options); }; });
+}
+
 void add_plain(CLI::App& app, const char* name, const char* does, const char* example, const char* json_does,
                PlainOptions& options, Outcome<ExitCode> (*function)(const PlainOptions&), Run& run) {
   CLI::App& sub = add_subcommand(app, name, does, example, options.store);
@@ -154,6 +165,7 @@ ExitCode run_command(int argc, char** argv) {
   ImportOptions import;
   AppendCommandOptions append;
   ReadCommandOptions read;
+  GetCommandOptions get;
   PlainOptions plain;
   RecoverOptions recover;
   RepairCommandOptions repair;
@@ -166,6 +178,7 @@ ExitCode run_command(int argc, char** argv) {
   add_import(app, import, run);
   add_append(app, append, run);
   add_read(app, read, run);
+  add_get(app, get, run);
   add_plain(app, "streams", "Print every stream with its last version and position", "tidemark streams bank",
             "Print one JSON object a line", plain, &run_streams, run);
   add_plain(app, "stat", "Print what the store holds", "tidemark stat bank --json", "Print one JSON object", plain,

@@ -57,6 +57,13 @@ struct ReadCommandOptions {
 };
 [[nodiscard]] Outcome<ExitCode> run_read(const ReadCommandOptions& options);
 
+struct GetCommandOptions {
+  StorePlace store;
+  std::string id;
+  bool json = false;
+};
+[[nodiscard]] Outcome<ExitCode> run_get(const GetCommandOptions& options);
+
 // Of the subcommands that only need to know the store.
 struct PlainOptions {
   StorePlace store;
