@@ -58,7 +58,8 @@ class ExitCodes : public ::testing::Test {
   std::string store_ = folder_ / "store";
 };
 
-const std::vector<std::vector<std::string>> kReading = {{"read"}, {"streams"}, {"stat"}, {"verify"}, {"recover"}};
+const std::vector<std::vector<std::string>> kReading = {{"read"}, {"streams"}, {"categories"}, {"types"},
+                                                        {"tags"}, {"stat"},    {"verify"},     {"recover"}};
 
 TEST_F(ExitCodes, FiveForAFolderThatIsNotThere) {
   for (const std::vector<std::string>& call : kReading) {

@@ -14,7 +14,8 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-const std::vector<std::string> kSubcommands = {"import", "append", "read", "streams", "stat", "verify", "recover"};
+const std::vector<std::string> kSubcommands = {"import", "append", "read", "get",    "streams", "categories",
+                                               "types",  "tags",   "stat", "verify", "recover"};
 
 TEST(Usage, HelpNamesEverySubcommandAndTheExitCodes) {
   const Ran ran = run({"--help"});
@@ -65,6 +66,11 @@ TEST(Usage, WrongCommandLinesEndWithTwo) {
       {"read", "store", "--limit", "-1"},
       {"read", "store", "--from", "18446744073709551616"},
       {"read", "store", "another"},
+      {"get", "store"},
+      {"get", "store", "17"},
+      {"categories"},
+      {"types", "store", "--limit", "x"},
+      {"tags", "store", "--no-such-option"},
   };
   const ToolsFolder folder;
   const std::filesystem::path before = std::filesystem::current_path();

@@ -130,6 +130,16 @@ void add_get(CLI::App& app, GetCommandOptions& options, Run& run) {
   sub.callback([&] { run = [&] { return run_get(options); }; });
 }
 
+void add_list(CLI::App& app, const char* name, const char* does, const char* example, ListCommandOptions& options,
+              Outcome<ExitCode> (*function)(const ListCommandOptions&), Run& run) {
+  CLI::App& sub = add_subcommand(app, name, does, example, options.store);
+  sub.add_option("--prefix", options.prefix, "Only names that begin with this");
+  sub.add_option("--after", options.after, "Only names after this one, in the order of their bytes")->type_name("NAME");
+  sub.add_option("--limit", options.limit, "At most so many names")->type_name("N")->check(whole_number);
+  add_json(sub, options.json, "Print one JSON object a line");
+  sub.callback([&options, &run, function] { run = [&options, function] { return function(options); }; });
+}
+
 void add_plain(CLI::App& app, const char* name, const char* does, const char* example, const char* json_does,
                PlainOptions& options, Outcome<ExitCode> (*function)(const PlainOptions&), Run& run) {
   CLI::App& sub = add_subcommand(app, name, does, example, options.store);
@@ -166,6 +176,7 @@ ExitCode run_command(int argc, char** argv) {
   AppendCommandOptions append;
   ReadCommandOptions read;
   GetCommandOptions get;
+  ListCommandOptions list;
   PlainOptions plain;
   RecoverOptions recover;
   RepairCommandOptions repair;
@@ -179,8 +190,14 @@ ExitCode run_command(int argc, char** argv) {
   add_append(app, append, run);
   add_read(app, read, run);
   add_get(app, get, run);
-  add_plain(app, "streams", "Print every stream with its last version and position", "tidemark streams bank",
-            "Print one JSON object a line", plain, &run_streams, run);
+  add_list(app, "streams", "Print the streams, each with its last version and position",
+           "tidemark streams bank --prefix loan- --limit 100", list, &run_streams, run);
+  add_list(app, "categories", "Print the categories, each with its number of events and last position",
+           "tidemark categories bank", list, &run_categories, run);
+  add_list(app, "types", "Print the types of events, each with its number of events and last position",
+           "tidemark types bank --json", list, &run_types, run);
+  add_list(app, "tags", "Print the tags, each with its number of events and last position",
+           "tidemark tags bank --prefix customer: --after customer:9 --limit 100", list, &run_tags, run);
   add_plain(app, "stat", "Print what the store holds", "tidemark stat bank --json", "Print one JSON object", plain,
             &run_stat, run);
   add_plain(app, "verify", "Read every byte of the store and name what is damaged; changes nothing",

@@ -64,12 +64,24 @@ struct GetCommandOptions {
 };
 [[nodiscard]] Outcome<ExitCode> run_get(const GetCommandOptions& options);
 
+// Which part of a list of names.
+struct ListCommandOptions {
+  StorePlace store;
+  std::string prefix;
+  std::string after;
+  std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
+  bool json = false;
+};
+[[nodiscard]] Outcome<ExitCode> run_streams(const ListCommandOptions& options);
+[[nodiscard]] Outcome<ExitCode> run_categories(const ListCommandOptions& options);
+[[nodiscard]] Outcome<ExitCode> run_types(const ListCommandOptions& options);
+[[nodiscard]] Outcome<ExitCode> run_tags(const ListCommandOptions& options);
+
 // Of the subcommands that only need to know the store.
 struct PlainOptions {
   StorePlace store;
   bool json = false;
 };
-[[nodiscard]] Outcome<ExitCode> run_streams(const PlainOptions& options);
 [[nodiscard]] Outcome<ExitCode> run_stat(const PlainOptions& options);
 [[nodiscard]] Outcome<ExitCode> run_verify(const PlainOptions& options);
 
