@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <charconv>
 #include <fmt/format.h>
 #include <system_error>
@@ -7,12 +8,15 @@
 #include "tools/command/json_text.h"
 #include "tools/command/opening.h"
 #include "tools/command/output.h"
+#include "tools/command/query_text.h"
 #include "tools/command/subcommands.h"
 #include "tools/command/text_argument.h"
 #include "tools/command/times.h"
 
 namespace tidemark::command {
 namespace {
+
+constexpr std::size_t kQueryBytesShown = 400;
 
 Outcome<Expect> parse_expect(std::string_view text) {
   if (text == "any") { return Expect::any(); }
@@ -44,6 +48,40 @@ Outcome<std::string> payload(const std::optional<std::string>& given, std::strin
   return std::move(argument->text);
 }
 
+struct Condition {
+  Query query;
+  std::optional<Position> after;
+};
+
+Outcome<std::vector<Condition>> read_conditions(const AppendCommandOptions& options) {
+  if (options.after && options.fail_if_match.empty()) {
+    return bad_input("--after says from where --fail-if-match looks: give one");
+  }
+  std::vector<Condition> conditions;
+  for (const std::string& given : options.fail_if_match) {
+    const Outcome<QueryText> text = read_query_option(given, "--fail-if-match");
+    if (!text) { return std::unexpected(text.error()); }
+    Condition condition{.query = text->query(), .after = text->after};
+    if (!condition.after && options.after) { condition.after = Position(*options.after); }
+    conditions.push_back(std::move(condition));
+  }
+  return conditions;
+}
+
+// One line for each condition that did not hold.
+std::string match_conflict_text(const Error& error, const std::vector<Condition>& conditions) {
+  std::string text;
+  for (const MatchConflict& conflict : error.match_conflicts()) {
+    const Condition& condition = conditions.at(conflict.condition);
+    if (!text.empty()) { text += '\n'; }
+    text += fmt::format("match conflict: the event at position {} matches --fail-if-match", conflict.position.value());
+    if (conditions.size() > 1) { text += fmt::format(" {}", conflict.condition + 1); }
+    text += fmt::format(": {}", printable(to_string(condition.query), kQueryBytesShown));
+    if (condition.after) { text += fmt::format(", after position {}", condition.after->value()); }
+  }
+  return text;
+}
+
 std::string receipt_json(const AppendCommandOptions& options, const Receipt& receipt) {
   return fmt::format(R"({{"position":{},"stream":{},"version":{},"recorded":"{}","already_appended":{}}})",
                      receipt.first.value(), json_string(options.stream), receipt.streams.front().first.value(),
@@ -60,13 +98,18 @@ std::string receipt_text(const Receipt& receipt) {
 Outcome<ExitCode> run_append(const AppendCommandOptions& options) {
   const Outcome<Expect> expect = parse_expect(options.expect);
   if (!expect) { return std::unexpected(expect.error()); }
-  if (options.data == "-" && options.metadata == "-") {
-    return bad_input("only one of --data and --metadata can be -");
+  if (std::ranges::count(options.fail_if_match, "-") + (options.data == "-" ? 1 : 0) +
+          (options.metadata == "-" ? 1 : 0) >
+      1) {
+    return bad_input("only one of --data, --metadata and --fail-if-match can be -");
   }
   const Outcome<std::string> data = payload(options.data, "--data", options.raw);
   if (!data) { return std::unexpected(data.error()); }
   const Outcome<std::string> metadata = payload(options.metadata, "--metadata", options.raw);
   if (!metadata) { return std::unexpected(metadata.error()); }
+
+  const Outcome<std::vector<Condition>> conditions = read_conditions(options);
+  if (!conditions) { return std::unexpected(conditions.error()); }
 
   NewEvent event{.type = options.type, .data = as_bytes(*data), .metadata = as_bytes(*metadata)};
   event.tags.assign(options.tags.begin(), options.tags.end());
@@ -83,12 +126,16 @@ Outcome<ExitCode> run_append(const AppendCommandOptions& options) {
 
   Batch batch;
   batch.to(options.stream, *expect).add(event);
+  for (const Condition& condition : *conditions) { batch.fail_if_match(condition.query, {.after = condition.after}); }
   // Before a store is made that would then be empty.
   if (auto valid = batch.validate(); !valid) { return failed(valid.error()); }
 
   Outcome<Store> store = open_to_write(options.store);
   if (!store) { return std::unexpected(std::move(store.error())); }
   const Result<Receipt> receipt = store->append(batch);
+  if (!receipt && receipt.error().code() == ErrorCode::kMatchConflict) {
+    return std::unexpected(Failure(ExitCode::kConflict, match_conflict_text(receipt.error(), *conditions)));
+  }
   if (!receipt) { return failed(receipt.error()); }
   Output out;
   out.line(options.json ? receipt_json(options, *receipt) : receipt_text(*receipt));

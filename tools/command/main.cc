@@ -78,7 +78,12 @@ void add_import(CLI::App& app, ImportOptions& options, Run& run) {
 void add_append(CLI::App& app, AppendCommandOptions& options, Run& run) {
   CLI::App& sub = add_subcommand(
       app, "append", "Append one event, durably",
-      "tidemark append bank loan-17 --type Submitted --data '{\"amount\":20000}' --expect no-stream", options.store);
+      std::string("tidemark append bank loan-17 --type Submitted --data '{\"amount\":20000}' --expect no-stream\n"
+                  "  tidemark append bank loan-18 --type Submitted --tag customer:9 \\\n"
+                  "    --fail-if-match '[{\"types\":[\"Submitted\"],\"tags\":[\"customer:9\"]}]' --after 41\n\n") +
+          kQueryForms +
+          ".\nA condition may have the position after which it looks in it too: {\"items\":[…],\"after\":41}.",
+      options.store);
   sub.add_option("STREAM", options.stream, "The stream's name")->required();
   sub.add_option("--type", options.type, "The event's type")->required();
   sub.add_option("--data", options.data, "JSON, or @FILE, or - for the standard input");
@@ -88,6 +93,15 @@ void add_append(CLI::App& app, AppendCommandOptions& options, Run& run) {
   sub.add_option("--valid", options.valid, "From when it holds in the world, as RFC 3339 has it");
   sub.add_option("--expect", options.expect, "What the stream must be: any, no-stream, exists, or its last version")
       ->capture_default_str();
+  sub.add_option("--fail-if-match", options.fail_if_match,
+                 "Append nothing if an event matches this query: JSON, or @FILE, or - for the standard input; may be "
+                 "given several times")
+      ->type_name("JSON")
+      ->allow_extra_args(false);
+  sub.add_option("--after", options.after,
+                 "The last position that was known: --fail-if-match leaves it and what stands before it aside")
+      ->type_name("N")
+      ->check(whole_number);
   sub.add_flag("--raw", options.raw, "Take data and metadata as bytes, whether or not they are JSON");
   add_json(sub, options.json, "Print the receipt as one JSON object");
   sub.callback([&] { run = [&] { return run_append(options); }; });

@@ -38,6 +38,8 @@ struct AppendCommandOptions {
   std::optional<std::string> id;
   std::optional<std::string> valid;
   std::string expect = "any";
+  std::vector<std::string> fail_if_match;  // a query each: JSON, @FILE or -
+  std::optional<std::uint64_t> after;      // for those that name no position
   bool raw = false;
   bool json = false;
 };
