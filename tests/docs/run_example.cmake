@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Runs PROGRAM in FOLDER, which is made anew, and compares its output with the file EXPECTED.
+# Runs PROGRAM in FOLDER, which is made anew, and compares its output with the file EXPECTED, out of DOCUMENT.
 get_filename_component(parent "${FOLDER}" DIRECTORY)
 execute_process(COMMAND stat -f -c %T "${parent}" OUTPUT_VARIABLE type OUTPUT_STRIP_TRAILING_WHITESPACE)
 if(type STREQUAL "overlayfs")
@@ -15,5 +15,5 @@ if(NOT result EQUAL 0)
   message(FATAL_ERROR "The example ended with ${result}:\n${actual}")
 endif()
 if(NOT actual STREQUAL expected)
-  message(FATAL_ERROR "The example printed\n${actual}\nand README.md says\n${expected}")
+  message(FATAL_ERROR "The example printed\n${actual}\nand ${DOCUMENT} says\n${expected}")
 endif()
