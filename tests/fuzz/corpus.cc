@@ -233,7 +233,7 @@ void make_imports(Seeds& seeds) {
 }
 
 void make_texts(Seeds& seeds) {
-  constexpr std::array<std::string_view, 12> kTexts{
+  constexpr std::array<std::string_view, 14> kTexts{
       "2011-10-01T00:38:44.546+02:00",
       "9999-12-31t23:59:60.123456789Z",
       "0000-01-01 00:00:00-23:59",
@@ -246,6 +246,8 @@ void make_texts(Seeds& seeds) {
       R"({"stream":"a","type":"T","data":{"x":[1,-2.5e10,true,null,"\u00e9"]},"tags":["t"]})",
       "\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80",
       "[1, 18446744073709551616, 1e999]",
+      R"([{"types":["A","B"],"tags":["x:1"]},{"tags":["\u00e9"]}])",
+      R"({"scope":{"category":"loan"},"items":[{"types":["A"]}],"after":17})",
   };
   for (std::size_t n = 0; n < kTexts.size(); ++n) { seeds.add("text", std::to_string(n), as_bytes(kTexts[n])); }
 }

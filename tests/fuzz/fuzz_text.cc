@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Goal: no text makes the small readers of foreign text crash or say what is not so: times, ids, JSON, names of files,
-// the holder in a lock file. Method: each gets the same input; what it takes must come back from its own writing.
+// Goal: no text makes the small readers of foreign text crash or say what is not so: times, ids, JSON, queries, names
+// of files, the holder in a lock file. Method: each gets the same input; what it takes must come back from its own
+// writing.
 #include <algorithm>
 
 #include "engine/format/segment.h"
 #include "platform/real_lock.h"
 #include "tests/fuzz/targets.h"
 #include "tidemark/event.hpp"
+#include "tidemark/limits.hpp"
 #include "tools/command/json_text.h"
 #include "tools/command/output.h"
+#include "tools/command/query_text.h"
 #include "tools/command/times.h"
 
 namespace tidemark::fuzz {
@@ -58,6 +61,21 @@ void read_json(std::string_view text) {
   require(command::is_json(command::json_string(text)), "a text's JSON is no JSON");
 }
 
+void read_query(std::string_view text) {
+  const auto query = command::parse_query(text);
+  if (!query) {
+    require(query.error().column <= text.size() + 1, "a query's error stands past the text");
+    require(is_printable_ascii(query.error().reason.substr(0, 1)), "a query's error without a reason");
+    return;
+  }
+  require(command::is_json(text), "a query was taken that is no JSON");
+  require(query->query().objection().empty(), "a query was taken that makes no sense");
+  std::size_t names = 0;
+  for (const QueryItem& item : query->items) { names += item.types.size() + item.tags.size(); }
+  require(names >= query->items.size(), "an item that names nothing was taken");
+  require(names <= limits::kQueryNamesMax, "too many names were taken");
+}
+
 }  // namespace
 
 void run_text(Bytes input) {
@@ -66,6 +84,7 @@ void run_text(Bytes input) {
   read_names(text);
   read_id(text);
   read_json(text);
+  read_query(text);
   require(is_printable_ascii(platform::holder_of(text)), "a lock's holder could steer a terminal");
   const std::string printed = command::printable(text, 40);
   require(std::ranges::none_of(printed, [](char c) { return (c >= 0 && c < ' ') || c == '\x7F'; }),
