@@ -156,6 +156,17 @@ TEST_F(ExitCodes, OneForDamage) {
   EXPECT_EQ(read.exit_code, 1);
   EXPECT_EQ(read.json_lines().size(), 7U) << "what stands before the damage is to be read";
   EXPECT_THAT(read.err, Not(IsEmpty()));
+  const Ran by_type = run({"read", store_, "--type", "T", "--category", "s", "--json"});
+  EXPECT_EQ(by_type.exit_code, 1);
+  EXPECT_EQ(by_type.json_lines().size(), 7U) << "likewise";
+  for (const std::string list : {"streams", "categories", "types", "tags"}) {
+    const Ran ran = run({list, store_});
+    EXPECT_EQ(ran.exit_code, 1) << list << " would be a list of the half";
+    EXPECT_THAT(ran.out, IsEmpty()) << list;
+  }
+  const std::string whole = read.json_lines()[6]["id"].get<std::string>();
+  EXPECT_EQ(run({"get", store_, whole, "--json"}).json()["id"], whole);
+  EXPECT_EQ(run({"get", store_, to_string(EventId::from_name("none"))}).exit_code, 1) << "it may be in what is damaged";
   EXPECT_EQ(run({"append", store_, "s", "--type", "T"}).exit_code, 1);
   EXPECT_EQ(run({"recover", store_}).exit_code, 1);
   EXPECT_EQ(run({"stat", store_, "--json"}).exit_code, 1);
