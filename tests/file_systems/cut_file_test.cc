@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: a segment that somebody else cuts short under an open reader is an error of the reads that meet it and never a
-// signal or a wrong event: with Access::kCopied and find() always, with Access::kMapped for what was not handed out
-// before. Method: real files cut to every kind of length, below readers that have and have not been there before.
+// signal or a wrong event: with Access::kCopied and event_by_id() always, with Access::kMapped for what was not handed
+// out before. Method: real files cut to every kind of length, below readers that have and have not been there before.
 #include <algorithm>
 #include <filesystem>
 #include <gtest/gtest.h>

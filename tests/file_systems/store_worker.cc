@@ -251,7 +251,7 @@ int read_store(const Settings& settings) {
     }
     std::optional<tidemark::Error> lost;
     for (const auto& id : ids) {
-      const auto found = store->find(id);
+      const auto found = store->event_by_id(id);
       if (found && !*found) { return say("an event that is there is said not to be"); }
       if (!found) { lost = found.error(); }
     }

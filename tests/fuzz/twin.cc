@@ -129,7 +129,7 @@ Shown read_everything(const Store& store, bool may_be_damaged) {
   }
   for (const auto& [id, text] : ids) {
     const auto found = store.event_by_id(id);
-    require(found.has_value() && found->has_value() && (*found)->id == id, "find() does not find an event");
+    require(found.has_value() && found->has_value() && (*found)->id == id, "event_by_id() does not find an event");
   }
   return all;
 }
