@@ -29,6 +29,9 @@ inline void PrintTo(const Conflict& conflict, std::ostream* out) {
   *out << conflict.stream << " expected " << to_string(conflict.expected) << " actual "
        << (conflict.actual ? std::to_string(conflict.actual->value()) : "none");
 }
+inline void PrintTo(const MatchConflict& conflict, std::ostream* out) {
+  *out << "condition " << conflict.condition << " at " << conflict.position.value();
+}
 namespace detail {
 template <class Tag>
 void PrintTo(Number<Tag> number, std::ostream* out) {
