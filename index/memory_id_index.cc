@@ -19,4 +19,20 @@ std::optional<Position> MemoryIdIndex::find(const EventId& id, Position end) con
   return found->second;
 }
 
+std::uint64_t MemoryIdIndex::size() const {
+  std::uint64_t n = 0;
+  for (const Shard& one : shards_) {
+    const std::shared_lock lock(one.mutex);
+    n += one.table.size();
+  }
+  return n;
+}
+
+void MemoryIdIndex::for_each_whole(const std::function<void(const EventId&, Position)>& visit) const {
+  for (const Shard& one : shards_) {
+    const std::shared_lock lock(one.mutex);
+    for (const auto& [id, position] : one.table) { visit(id, position); }
+  }
+}
+
 }  // namespace tidemark::index

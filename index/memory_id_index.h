@@ -3,6 +3,8 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <shared_mutex>
 #include <unordered_map>
@@ -24,6 +26,10 @@ class MemoryIdIndex {
   void add(const EventId& id, Position position);
   // The position of the event with this id, if there is one below end.
   [[nodiscard]] std::optional<Position> find(const EventId& id, Position end) const;
+
+  // The rest only once nobody adds any more.
+  [[nodiscard]] std::uint64_t size() const;
+  void for_each_whole(const std::function<void(const EventId&, Position)>& visit) const;
 
  private:
   struct Shard {

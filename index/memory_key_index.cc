@@ -51,7 +51,7 @@ std::size_t MemoryKeyIndex::positions(const Key& key, std::uint64_t ordinal, std
   return n;
 }
 
-std::vector<KeyIndex::Entry> MemoryKeyIndex::list(KeyKind kind, const Page& page, Position end) const {
+std::vector<MemoryKeyIndex::Entry> MemoryKeyIndex::list(KeyKind kind, const NamePage& page, Position end) const {
   std::vector<Entry> entries;
   for (const Shard& one : shards_) {
     const std::shared_lock lock(one.mutex);
@@ -70,13 +70,24 @@ std::vector<KeyIndex::Entry> MemoryKeyIndex::list(KeyKind kind, const Page& page
 
 std::uint64_t MemoryKeyIndex::key_count(KeyKind kind, Position end) const {
   std::uint64_t n = 0;
+  for_each(kind, end, [&](const Key&) { ++n; });
+  return n;
+}
+
+void MemoryKeyIndex::for_each(KeyKind kind, Position end, const std::function<void(const Key&)>& visit) const {
   for (const Shard& one : shards_) {
     const std::shared_lock lock(one.mutex);
     for (const auto& [key, postings] : one.table) {
-      if (key.kind == kind && postings->positions.front() < end) { ++n; }
+      if (key.kind == kind && postings->positions.front() < end) { visit(key); }
     }
   }
-  return n;
+}
+
+void MemoryKeyIndex::for_each_whole(const std::function<void(const Key&, std::span<const Position>)>& visit) const {
+  for (const Shard& one : shards_) {
+    const std::shared_lock lock(one.mutex);
+    for (const auto& [key, postings] : one.table) { visit(key, postings->positions); }
+  }
 }
 
 }  // namespace tidemark::index

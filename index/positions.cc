@@ -11,13 +11,14 @@ namespace tidemark::index {
 namespace {
 
 using Part = std::unique_ptr<Positions>;
+using Found = Result<std::optional<Position>>;
 
 bool comes_before(Way way, Position a, Position b) { return way == Way::kUp ? a < b : b < a; }
 
 class AllPositions final : public Positions {
  public:
   AllPositions(Position end, Way way) : end_(end), way_(way) {}
-  std::optional<Position> seek(Position from) override {
+  Found seek(Position from) override {
     if (from < end_) { return from; }
     if (way_ == Way::kUp || end_ == Position(0)) { return std::nullopt; }
     return Position(end_.value() - 1);
@@ -31,18 +32,17 @@ class AllPositions final : public Positions {
 // A key's own, fetched by the handful.
 class KeyPositions final : public Positions {
  public:
-  KeyPositions(const KeyIndex& index, const Key& key, std::uint64_t count, Position end, Way way)
-      : index_(index), key_(key), count_(count), end_(end), way_(way) {}
+  KeyPositions(Postings postings, Way way) : postings_(std::move(postings)), way_(way) {}
 
-  std::optional<Position> seek(Position from) override {
-    if (count_ == 0) { return std::nullopt; }
-    if (way_ == Way::kUp) {
-      if (fetched_ == 0 || chunk_[fetched_ - 1] < from) { fetch_up(from); }
-    } else {
-      if (fetched_ == 0 || from < chunk_[0]) { fetch_down(from); }
+  Found seek(Position from) override {
+    const bool up = way_ == Way::kUp;
+    if (fetched_ == 0 || (up ? chunk_[fetched_ - 1] < from : from < chunk_[0])) {
+      if (auto done = up ? fetch_up(from) : fetch_down(from); !done) {
+        return std::unexpected(std::move(done.error()));
+      }
     }
     const auto chunk = std::span(chunk_).first(fetched_);
-    if (way_ == Way::kUp) {
+    if (up) {
       const auto at = std::ranges::lower_bound(chunk, from);
       return at == chunk.end() ? std::nullopt : std::optional(*at);
     }
@@ -52,32 +52,35 @@ class KeyPositions final : public Positions {
 
  private:
   // What is wanted next often follows what was fetched last; otherwise the ordinal is looked for.
-  void fetch_up(Position from) {
-    std::uint64_t ordinal = ordinal_ + fetched_;
-    fetch(ordinal);
-    if (fetched_ == 0 || !(chunk_[fetched_ - 1] < from)) { return; }
-    ordinal = from < end_ ? index_.count(key_, from) : count_;
-    fetch(ordinal);
+  Status fetch_up(Position from) {
+    const bool begun = fetched_ > 0;
+    if (begun) {
+      if (auto done = fetch(ordinal_ + fetched_, kChunk); !done) { return done; }
+      if (fetched_ == 0 || !(chunk_[fetched_ - 1] < from)) { return {}; }
+    }
+    auto ordinal = postings_.below(from);
+    if (!ordinal) { return std::unexpected(std::move(ordinal.error())); }
+    return fetch(*ordinal, kChunk);
   }
 
-  void fetch_down(Position from) {
-    const std::uint64_t below = from < end_ ? index_.count(key_, from.next()) : count_;
-    const std::uint64_t n = std::min<std::uint64_t>(below, chunk_.size());
-    fetch(below - n, n);
+  Status fetch_down(Position from) {
+    auto below = postings_.below(from.next());
+    if (!below) { return std::unexpected(std::move(below.error())); }
+    const std::uint64_t n = std::min<std::uint64_t>(*below, kChunk);
+    return fetch(*below - n, n);
   }
 
-  void fetch(std::uint64_t ordinal, std::uint64_t n = kChunk) {
+  Status fetch(std::uint64_t ordinal, std::uint64_t n) {
     ordinal_ = ordinal;
-    n = std::min(n, count_ - std::min(ordinal, count_));
-    fetched_ = index_.positions(key_, ordinal, std::span(chunk_).first(static_cast<std::size_t>(n)), end_);
+    auto got = postings_.positions(ordinal, std::span(chunk_).first(static_cast<std::size_t>(n)));
+    if (!got) { return std::unexpected(std::move(got.error())); }
+    fetched_ = *got;
+    return {};
   }
 
   static constexpr std::size_t kChunk = 64;
 
-  const KeyIndex& index_;
-  const Key key_;
-  const std::uint64_t count_;
-  const Position end_;
+  const Postings postings_;
   const Way way_;
   std::array<Position, kChunk> chunk_{};
   std::uint64_t ordinal_ = 0;  // of chunk_[0]
@@ -87,13 +90,13 @@ class KeyPositions final : public Positions {
 class InAll final : public Positions {
  public:
   explicit InAll(std::vector<Part> parts) : parts_(std::move(parts)) {}
-  std::optional<Position> seek(Position from) override {
+  Found seek(Position from) override {
     std::size_t agreed = 0;
     for (std::size_t i = 0; agreed < parts_.size(); i = (i + 1) % parts_.size()) {
-      const auto found = parts_[i]->seek(from);
-      if (!found) { return std::nullopt; }
-      agreed = *found == from ? agreed + 1 : 1;
-      from = *found;
+      auto found = parts_[i]->seek(from);
+      if (!found || !*found) { return found; }
+      agreed = **found == from ? agreed + 1 : 1;
+      from = **found;
     }
     return from;
   }
@@ -107,11 +110,13 @@ class InAny final : public Positions {
   InAny(std::vector<Part> parts, Way way) : way_(way) {
     for (auto& part : parts) { branches_.push_back({std::move(part), {}, true}); }
   }
-  std::optional<Position> seek(Position from) override {
+  Found seek(Position from) override {
     std::optional<Position> best;
     for (Branch& branch : branches_) {
       if (branch.stale || (branch.at && comes_before(way_, *branch.at, from))) {
-        branch.at = branch.part->seek(from);
+        auto found = branch.part->seek(from);
+        if (!found) { return found; }
+        branch.at = *found;
         branch.stale = false;
       }
       if (branch.at && (!best || comes_before(way_, *branch.at, *best))) { best = branch.at; }
@@ -129,12 +134,12 @@ class InAny final : public Positions {
   const Way way_;
 };
 
-// Puts the parts of a query together, the rarest key first: it leads the others.
+// Puts the parts of a query together, the rarest key first: it leads the others. The first error is kept and ends it.
 class Planner {
  public:
-  Planner(const KeyIndex& index, Position end, Way way) : index_(index), end_(end), way_(way) {}
+  Planner(const Tiers& index, Position end, Way way) : index_(index), end_(end), way_(way) {}
 
-  Part plan(const KeyQuery& query) const {
+  Result<Part> plan(const KeyQuery& query) {
     std::vector<Counted> both;
     if (query.scope) { both.push_back(key(*query.scope)); }
     if (!query.items.empty()) {
@@ -142,8 +147,9 @@ class Planner {
       for (const KeyQuery::Item& item : query.items) { items.push_back(plan_item(item)); }
       both.push_back(any(std::move(items)));
     }
-    if (both.empty()) { return std::make_unique<AllPositions>(end_, way_); }
-    return all(std::move(both)).part;
+    Part part = both.empty() ? std::make_unique<AllPositions>(end_, way_) : all(std::move(both)).part;
+    if (error_) { return std::unexpected(std::move(*error_)); }
+    return part;
   }
 
  private:
@@ -152,12 +158,18 @@ class Planner {
     std::uint64_t count = 0;  // at most so many positions
   };
 
-  Counted key(const Key& key) const {
-    const std::uint64_t count = index_.count(key, end_);
-    return {std::make_unique<KeyPositions>(index_, key, count, end_, way_), count};
+  Counted key(const Key& key) {
+    if (error_) { return nothing(); }
+    auto postings = index_.postings(key, end_);
+    if (!postings) {
+      error_ = std::move(postings.error());
+      return nothing();
+    }
+    const std::uint64_t count = postings->count();
+    return {std::make_unique<KeyPositions>(std::move(*postings), way_), count};
   }
 
-  Counted plan_item(const KeyQuery::Item& item) const {
+  Counted plan_item(const KeyQuery::Item& item) {
     std::vector<Counted> parts;
     for (const Key& tag : item.tags) { parts.push_back(key(tag)); }
     if (!item.types.empty()) {
@@ -194,14 +206,15 @@ class Planner {
     return taken;
   }
 
-  const KeyIndex& index_;
+  const Tiers& index_;
   const Position end_;
   const Way way_;
+  std::optional<Error> error_;
 };
 
 }  // namespace
 
-std::unique_ptr<Positions> find_positions(const KeyIndex& index, const KeyQuery& query, Position end, Way way) {
+Result<std::unique_ptr<Positions>> find_positions(const Tiers& index, const KeyQuery& query, Position end, Way way) {
   return Planner(index, end, way).plan(query);
 }
 

@@ -5,8 +5,9 @@
 #include <memory>
 #include <optional>
 
-#include "index/key_index.h"
 #include "index/key_query.h"
+#include "index/tiers.h"
+#include "tidemark/error.hpp"
 #include "tidemark/types.hpp"
 
 namespace tidemark::index {
@@ -18,12 +19,12 @@ class Positions {
  public:
   virtual ~Positions() = default;
   // The first one at `from` or after it (before it, with Way::kDown). From call to call `from` moves in that direction.
-  [[nodiscard]] virtual std::optional<Position> seek(Position from) = 0;
+  [[nodiscard]] virtual Result<std::optional<Position>> seek(Position from) = 0;
 };
 
 // Those of a query below end, out of the postings of its keys: intersected and merged, never scanned for. The index
 // must live as long; the query need not, but the names that its keys look at.
-[[nodiscard]] std::unique_ptr<Positions> find_positions(const KeyIndex& index, const KeyQuery& query, Position end,
-                                                        Way way);
+[[nodiscard]] Result<std::unique_ptr<Positions>> find_positions(const Tiers& index, const KeyQuery& query, Position end,
+                                                                Way way);
 
 }  // namespace tidemark::index

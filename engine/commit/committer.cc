@@ -132,7 +132,8 @@ Status Committer::write_group(Group& group) {
     if (auto appended = writer_.append(frames); !appended) { return appended; }
     for (const auto& member : group.members) {
       for (const EventUse& event : member.batch->events()) {
-        catalog_.add(member.batch->keys(), member.batch->names_of(event), event.id, {member.frame, event.body_offset});
+        catalog_.add(member.batch->keys(), member.batch->names_of(event), event.id,
+                     {member.frame.value(), event.body_offset});
       }
     }
     return {};

@@ -117,6 +117,7 @@ class Committer {
   // What a batch's streams, conditions and ids are at some position.
   struct Heads {
     Position as_of;
+    std::shared_ptr<const index::Tiers> index;
     std::vector<std::uint64_t> counts;              // of events, a stream of the batch
     std::vector<std::optional<Position>> matches;   // the first, a condition
     std::vector<std::optional<Position>> id_found;  // an event of the batch
@@ -125,8 +126,8 @@ class Committer {
   enum class Step : std::uint8_t { kGoOn, kWaited };  // kWaited: the lock was let go, look again
 
   // Sequencing.
-  [[nodiscard]] Heads look_up(const EncodedBatch& batch, std::span<const Condition> conditions,
-                              bool look_up_made_ids) const;
+  [[nodiscard]] Result<Heads> look_up(const EncodedBatch& batch, std::span<const Condition> conditions,
+                                      bool look_up_made_ids) const;
   [[nodiscard]] Result<Receipt> answer_known(const EncodedBatch& batch, const Heads& heads) const;
   [[nodiscard]] Status overlay_matches(Heads& heads, std::span<const Condition> conditions);
   [[nodiscard]] bool uses_recent_id(const EncodedBatch& batch) const;

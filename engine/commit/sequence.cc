@@ -6,6 +6,7 @@
 
 #include "engine/commit/committer.h"
 #include "engine/commit/conditions.h"
+#include "engine/log/event_finder.h"
 #include "engine/log/frame_reader.h"
 #include "index/positions.h"
 
@@ -35,22 +36,33 @@ std::vector<StreamReceipt> name_streams(const EncodedBatch& batch) {
 
 }  // namespace
 
-Committer::Heads Committer::look_up(const EncodedBatch& batch, std::span<const Condition> conditions,
-                                    bool look_up_made_ids) const {
+Result<Committer::Heads> Committer::look_up(const EncodedBatch& batch, std::span<const Condition> conditions,
+                                            bool look_up_made_ids) const {
   Heads heads;
   heads.as_of = written();  // the catalog covers what was written
+  heads.index = catalog_.view();
   heads.counts.reserve(batch.streams().size());
-  for (const StreamUse& use : batch.streams()) { heads.counts.push_back(catalog_.keys().count(use.key, heads.as_of)); }
+  for (const StreamUse& use : batch.streams()) {
+    auto count = heads.index->count(use.key, heads.as_of);
+    if (!count) { return std::unexpected(std::move(count.error())); }
+    heads.counts.push_back(*count);
+  }
   for (const Condition& condition : conditions) {
-    heads.matches.push_back(
-        index::find_positions(catalog_.keys(), condition.keys, heads.as_of, index::Way::kUp)->seek(condition.from()));
+    auto positions = index::find_positions(*heads.index, condition.keys, heads.as_of, index::Way::kUp);
+    if (!positions) { return std::unexpected(std::move(positions.error())); }
+    auto match = (*positions)->seek(condition.from());
+    if (!match) { return std::unexpected(std::move(match.error())); }
+    heads.matches.push_back(*match);
   }
   if (batch.has_given_ids() || look_up_made_ids) {
+    EventFinder finder(heads.index, segments_.snapshot());
     heads.id_found.resize(batch.events().size());
     for (std::size_t i = 0; i < batch.events().size(); ++i) {
       const EventUse& event = batch.events()[i];
       if (!event.id_given && !look_up_made_ids) { continue; }
-      heads.id_found[i] = catalog_.find(event.id, heads.as_of);
+      auto found = finder.find(event.id, heads.as_of);
+      if (!found) { return std::unexpected(std::move(found.error())); }
+      heads.id_found[i] = *found;
       if (heads.id_found[i]) { ++heads.ids_found; }
     }
   }
@@ -71,15 +83,17 @@ Result<Receipt> Committer::answer_known(const EncodedBatch& batch, const Heads& 
   receipt.already_appended = true;
   FrameReader reader(Access::kMapped);
   const auto segments = segments_.snapshot();
-  const Offset frame = catalog_.place(receipt.first).frame;
+  const auto frame = heads.index->place(receipt.first);
+  if (!frame) { return std::unexpected(frame.error()); }
   std::vector<std::optional<StreamReceipt>> streams(batch.appended_streams());
   for (std::size_t i = 0; i < heads.id_found.size(); ++i) {
     const Position position = *heads.id_found[i];
-    const EventPlace place = catalog_.place(position);
-    if (position != receipt.first + i || place.frame != frame) {
+    const auto place = heads.index->place(position);
+    if (!place) { return std::unexpected(place.error()); }
+    if (position != receipt.first + i || place->frame != frame->frame) {
       return std::unexpected(id_conflict(batch, i, "in another batch or order"));
     }
-    auto found = reader.read(segments, place, position);
+    auto found = reader.read(segments, *place, position);
     if (!found) { return std::unexpected(std::move(found.error())); }
     if (!batch.same_event(i, *found->body, *found->record)) {
       return std::unexpected(id_conflict(batch, i, "with another stream or content"));
@@ -116,7 +130,9 @@ Result<Outcome> Committer::sequence(std::shared_ptr<EncodedBatch> batch, std::sp
         return std::unexpected(std::move(done.error()));
       }
     }
-    Heads heads = look_up(*batch, conditions, look_up_made_ids);
+    auto looked_up = look_up(*batch, conditions, look_up_made_ids);
+    if (!looked_up) { return std::unexpected(std::move(looked_up.error())); }
+    Heads& heads = *looked_up;
     if (heads.ids_found > 0) { return answer(answer_known(*batch, heads), heads.as_of); }
     Lock lock(mutex_);
     for (;;) {

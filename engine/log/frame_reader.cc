@@ -42,15 +42,15 @@ Result<Bytes> FrameReader::bytes(std::uint64_t offset, std::uint64_t length) {
   return Bytes(copy_).first(*read);
 }
 
-Status FrameReader::load(const EventPlace& place, Position position) {
+Status FrameReader::load(const index::Place& place, Position position) {
   loaded_.reset();
-  const Segment* segment = find_segment(*segments_, place.frame);
+  const Segment* segment = find_segment(*segments_, Offset(place.frame));
   if (segment == nullptr) { return std::unexpected(Error(ErrorCode::kDamaged, "the event's segment is not there")); }
   if (segment != segment_) {
     segment_ = segment;
     file_.reset();
   }
-  const std::uint64_t offset = place.frame - segment->base();
+  const std::uint64_t offset = Offset(place.frame) - segment->base();
   auto start = bytes(offset, kFrameHeaderBytes);
   if (!start) { return std::unexpected(std::move(start.error())); }
   const FramePlace stands{segment->log_id(), segment->number().value(), offset};
@@ -84,14 +84,15 @@ Status FrameReader::load(const EventPlace& place, Position position) {
   return {};
 }
 
-Result<FrameReader::Found> FrameReader::read(std::shared_ptr<const SegmentList> segments, const EventPlace& place,
+Result<FrameReader::Found> FrameReader::read(std::shared_ptr<const SegmentList> segments, const index::Place& place,
                                              Position position) {
   segments_ = std::move(segments);
   if (loaded_ != place.frame) {
     if (auto done = load(place, position); !done) { return std::unexpected(std::move(done.error())); }
   }
-  if (!body_.event_at(place.event, !whole_, record_)) {
-    return std::unexpected(damaged("an event does not match its checksum", place.frame - segment_->base(), position));
+  if (!body_.event_at(place.offset, !whole_, record_)) {
+    return std::unexpected(
+        damaged("an event does not match its checksum", Offset(place.frame) - segment_->base(), position));
   }
   return Found{&header_, &body_, &record_, body_.first_version(record_.stream) + record_.ordinal};
 }

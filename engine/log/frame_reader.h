@@ -8,8 +8,8 @@
 
 #include "engine/format/body.h"
 #include "engine/format/frame.h"
-#include "engine/log/catalog.h"
 #include "engine/log/segment.h"
+#include "index/run_places.h"
 #include "platform/file_system.h"
 #include "tidemark/cursor.hpp"
 #include "tidemark/error.hpp"
@@ -30,11 +30,11 @@ class FrameReader {
     Version version;
   };
   // kDamaged, kIo. The segments must contain the place and stay alive until the next call; position is for the error.
-  [[nodiscard]] Result<Found> read(std::shared_ptr<const SegmentList> segments, const EventPlace& place,
+  [[nodiscard]] Result<Found> read(std::shared_ptr<const SegmentList> segments, const index::Place& place,
                                    Position position);
 
  private:
-  [[nodiscard]] Status load(const EventPlace& place, Position position);
+  [[nodiscard]] Status load(const index::Place& place, Position position);
   [[nodiscard]] Result<Bytes> bytes(std::uint64_t offset, std::uint64_t length);
   [[nodiscard]] Error damaged(std::string_view what, std::uint64_t offset, Position position) const;
 
@@ -43,7 +43,7 @@ class FrameReader {
   const Segment* segment_ = nullptr;
   std::unique_ptr<platform::File> file_;  // with kCopied
   std::vector<std::byte> copy_;           // likewise
-  std::optional<Offset> loaded_;          // the frame in header_ and body_
+  std::optional<std::uint64_t> loaded_;   // log offset of the frame in header_ and body_
   bool whole_ = false;                    // its trailer was checked
   FrameHeader header_{};
   BodyView body_;

@@ -64,39 +64,47 @@ CursorImpl::CursorImpl(std::shared_ptr<const engine::ReadSource> source, const Q
   }
   if (auto good = engine::check_query(query_); !good) { status_ = std::move(good); }
   if (auto open = source_->check_open(); status_ && !open) { status_ = std::move(open); }
-  if (status_) { start(); }
+  if (status_) { status_ = start(); }
 }
 
-void CursorImpl::start() {
+Status CursorImpl::start() {
   end_ = source_->visible_end(options_);
+  index_ = source_->catalog().view();
   segments_ = source_->segment_list();
   const bool one_stream = query_.scope() == Query::Scope::kStream;
-  if (one_stream) { stream_ = index::make_key(index::KeyKind::kStream, query_.scope_name()); }
-  count_ = one_stream ? source_->catalog().keys().count(stream_, end_) : end_.value();
+  count_ = end_.value();
+  if (one_stream) {
+    auto postings = index_->postings(index::make_key(index::KeyKind::kStream, query_.scope_name()), end_);
+    if (!postings) { return std::unexpected(std::move(postings.error())); }
+    stream_ = std::move(*postings);
+    count_ = stream_->count();
+  }
   const bool from_given = one_stream ? options_.from_version.has_value() : options_.from_position.has_value();
   const std::uint64_t from = one_stream ? options_.from_version.value_or(Version()).value()
                                         : options_.from_position.value_or(Position()).value();
   const bool backward = options_.direction == Direction::kBackward;
   const bool from_end = backward && (!from_given || from >= count_);
   // What is read first lies at the end, and the end is damaged.
-  if (from_end && source_->damage()) {
-    status_ = std::unexpected(*source_->damage());
-    return;
-  }
+  if (from_end && source_->damage()) { return std::unexpected(*source_->damage()); }
   if (query_.scope() == Query::Scope::kCategory || !query_.items().empty()) {
-    matches_ = index::find_positions(source_->catalog().keys(), engine::key_query(query_), end_,
-                                     backward ? index::Way::kDown : index::Way::kUp);
-    if (count_ == 0) { return; }
+    auto matches =
+        index::find_positions(*index_, engine::key_query(query_), end_, backward ? index::Way::kDown : index::Way::kUp);
+    if (!matches) { return std::unexpected(std::move(matches.error())); }
+    matches_ = std::move(*matches);
+    if (count_ == 0) { return {}; }
     if (from_end) {
       from_ = Position(end_.value() - 1);
     } else if (from < count_) {
-      from_ = one_stream ? position_of(from) : Position(from);
+      auto position = position_of(from);
+      if (!position) { return std::unexpected(std::move(position.error())); }
+      from_ = *position;
     }
   } else if (backward) {
     next_ = from_end ? count_ : from + 1;
   } else {
     next_ = std::min(from, count_);
   }
+  return {};
 }
 
 std::optional<Position> CursorImpl::last_visible() const {
@@ -113,23 +121,17 @@ const Event* CursorImpl::next() {
       return nullptr;
     }
     const bool forward = options_.direction == Direction::kForward;
-    const auto position = next_position();
+    auto position = next_position();
     if (!position) {
+      status_ = std::unexpected(std::move(position.error()));
+      return nullptr;
+    }
+    if (!*position) {
       if (forward && source_->damage()) { status_ = std::unexpected(*source_->damage()); }
       return nullptr;
     }
-    const engine::EventPlace& place = source_->catalog().place(*position);
-    if (place.is_nowhere()) {
-      EventAccess::fill_lost(event_, *position, source_->lost_events().at(*position));
-    } else {
-      auto found = reader_.read(segments_, place, *position);
-      if (!found) {
-        status_ = std::unexpected(std::move(found.error()));
-        return nullptr;
-      }
-      EventAccess::fill(event_, *position, *found, tags_);
-    }
-    step_past(*position);
+    if (status_ = show(**position); !status_) { return nullptr; }
+    step_past(**position);
     --left_;
     return &event_;
   } catch (const std::bad_alloc&) {
@@ -138,11 +140,29 @@ const Event* CursorImpl::next() {
   }
 }
 
+// Makes event_ the one at this position.
+Status CursorImpl::show(Position position) {
+  auto place = index_->place(position);
+  if (!place) { return std::unexpected(std::move(place.error())); }
+  if (place->is_nowhere()) {
+    EventAccess::fill_lost(event_, position, source_->lost_events().at(position));
+    return {};
+  }
+  auto found = reader_.read(segments_, *place, position);
+  if (!found) { return std::unexpected(std::move(found.error())); }
+  EventAccess::fill(event_, position, *found, tags_);
+  return {};
+}
+
 // Where the event to give next stands.
-std::optional<Position> CursorImpl::next_position() {
+Result<std::optional<Position>> CursorImpl::next_position() {
   const bool forward = options_.direction == Direction::kForward;
   if (matches_) {
-    if (from_) { from_ = matches_->seek(*from_); }
+    if (from_) {
+      auto found = matches_->seek(*from_);
+      if (!found) { return found; }
+      from_ = *found;
+    }
     return from_;
   }
   if (forward ? next_ >= count_ : next_ == 0) { return std::nullopt; }
@@ -161,13 +181,15 @@ void CursorImpl::step_past(Position position) {
 }
 
 // The position of the n-th event of the log or the stream. Those of a stream are fetched by the handful.
-Position CursorImpl::position_of(std::uint64_t ordinal) {
-  if (query_.scope() != Query::Scope::kStream) { return Position(ordinal); }
+Result<Position> CursorImpl::position_of(std::uint64_t ordinal) {
+  if (!stream_) { return Position(ordinal); }
   if (ordinal < fetched_at_ || ordinal >= fetched_at_ + fetched_) {
     const bool forward = options_.direction == Direction::kForward;
     const std::uint64_t before = std::min<std::uint64_t>(ordinal, positions_.size() - 1);
     fetched_at_ = forward ? ordinal : ordinal - before;
-    fetched_ = source_->catalog().keys().positions(stream_, fetched_at_, positions_, end_);
+    auto got = stream_->positions(fetched_at_, positions_);
+    fetched_ = got.value_or(0);
+    if (!got) { return std::unexpected(std::move(got.error())); }
   }
   return positions_[ordinal - fetched_at_];
 }

@@ -28,15 +28,17 @@ class CursorImpl {
 
  private:
   void reject(const char* why);
-  void start();
-  [[nodiscard]] std::optional<Position> next_position();
+  [[nodiscard]] Status start();
+  [[nodiscard]] Result<std::optional<Position>> next_position();
+  [[nodiscard]] Status show(Position position);
   void step_past(Position position);
-  [[nodiscard]] Position position_of(std::uint64_t ordinal);
+  [[nodiscard]] Result<Position> position_of(std::uint64_t ordinal);
 
   std::shared_ptr<const engine::ReadSource> source_;
   const Query query_;
   const ReadOptions options_;
-  index::Key stream_{};  // of a query of one stream
+  std::shared_ptr<const index::Tiers> index_;
+  std::optional<index::Postings> stream_;  // of a query of one stream
   std::shared_ptr<const engine::SegmentList> segments_;
   engine::FrameReader reader_;
   Position end_;

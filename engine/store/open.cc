@@ -55,7 +55,8 @@ class CatalogBuilder {
     const BodyKeys keys(frame.body);
     for (std::uint32_t i = 0; i < frame.body.stream_count(); ++i) {
       next_versions_.push_back(frame.body.first_version(i).value());
-      if (catalog_.keys().count(keys.stream(i), catalog_.end()) != next_versions_.back()) { return false; }
+      const auto before = catalog_.view()->count(keys.stream(i), catalog_.end());
+      if (!before || *before != next_versions_.back()) { return false; }
     }
     const auto take = [&](const EventRecord& record, std::uint32_t offset) {
       if (frame.body.first_version(record.stream) + record.ordinal != Version(next_versions_[record.stream]++)) {
@@ -69,7 +70,7 @@ class CatalogBuilder {
     const Offset place(frame.segment.base().value() + frame.offset);
     for (const auto& event : events_) {
       const auto tags = std::span(tags_).subspan(event.first_tag, event.tags);
-      catalog_.add(keys, {event.stream, event.type, tags}, event.id, {place, event.offset});
+      catalog_.add(keys, {event.stream, event.type, tags}, event.id, {place.value(), event.offset});
     }
     return true;
   }

@@ -42,7 +42,7 @@ class Salvager {
     const SalvageVisitor visitor{
         .lost = [&](LostEvents::const_iterator begin, LostEvents::const_iterator end) -> Status {
           for (auto it = begin; it != end; ++it) {
-            catalog.add(BodyKeys(it->second.stream, kLostType), {}, it->second.id, EventPlace::nowhere());
+            catalog.add(BodyKeys(it->second.stream, kLostType), {}, it->second.id, index::Place::nowhere());
           }
           return {};
         },
@@ -64,8 +64,9 @@ class Salvager {
     const BodyKeys keys(*body);
     const auto take = [&](const EventRecord& record, std::uint32_t offset) {
       const Version version = body->first_version(record.stream) + record.ordinal;
-      if (catalog.keys().count(keys.stream(record.stream), catalog.end()) != version.value()) { return false; }
-      catalog.add(keys, {record.stream, record.type, record.tags}, record.id, {frame.place, offset});
+      const auto before = catalog.view()->count(keys.stream(record.stream), catalog.end());
+      if (!before || *before != version.value()) { return false; }
+      catalog.add(keys, {record.stream, record.type, record.tags}, record.id, {frame.place.value(), offset});
       return true;
     };
     if (!for_each_event(frame.header, *body, frame.body.size(), take)) { return bad(); }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/commit/batch_access.h"
+#include "engine/log/event_finder.h"
 #include "engine/read/cursor_impl.h"
 #include "engine/read/event_access.h"
 #include "engine/store/ticket_state.h"
@@ -169,23 +170,27 @@ Cursor StoreCore::read(const Query& query, const ReadOptions& options) const {
 Result<std::optional<OwnedEvent>> StoreCore::event_by_id(const EventId& id) const {
   try {
     if (auto open = check_open(); !open) { return std::unexpected(std::move(open.error())); }
-    const auto position = catalog_.find(id, visible_end({}));
-    if (!position) {
+    const Position end = visible_end({});
+    const auto index = catalog_.view();
+    const auto segments = segments_.snapshot();
+    const auto position = EventFinder(index, segments).find(id, end);
+    if (!position) { return std::unexpected(position.error()); }
+    if (!*position) {
       if (damage_) { return std::unexpected(*damage_); }
       return std::optional<OwnedEvent>();
     }
-    const EventPlace& place = catalog_.place(*position);
-    if (place.is_nowhere()) {
-      Event placeholder;
-      EventAccess::fill_lost(placeholder, *position, lost_.at(*position));
-      return OwnedEvent(placeholder);
+    const auto place = index->place(**position);
+    if (!place) { return std::unexpected(place.error()); }
+    Event event;
+    if (place->is_nowhere()) {
+      EventAccess::fill_lost(event, **position, lost_.at(**position));
+      return OwnedEvent(event);
     }
     FrameReader reader(Access::kCopied);  // what is given out is a copy anyway, and this one never ends in a signal
-    auto found = reader.read(segments_.snapshot(), place, *position);
+    auto found = reader.read(segments, *place, **position);
     if (!found) { return std::unexpected(std::move(found.error())); }
-    Event event;
     std::vector<std::string_view> tags;
-    EventAccess::fill(event, *position, *found, tags);
+    EventAccess::fill(event, **position, *found, tags);
     return OwnedEvent(event);
   } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
 }
@@ -195,37 +200,41 @@ Result<std::optional<StreamInfo>> StoreCore::stream(std::string_view name) const
     if (auto open = check_open(); !open) { return std::unexpected(std::move(open.error())); }
     if (damage_) { return std::unexpected(*damage_); }
     const Position end = visible_end({});
-    const index::Key key = index::make_key(index::KeyKind::kStream, name);
-    const std::uint64_t count = catalog_.keys().count(key, end);
-    if (count == 0) { return std::optional<StreamInfo>(); }
+    const auto index = catalog_.view();
+    const auto postings = index->postings(index::make_key(index::KeyKind::kStream, name), end);
+    if (!postings) { return std::unexpected(postings.error()); }
+    if (postings->count() == 0) { return std::optional<StreamInfo>(); }
     Position last;
-    (void)catalog_.keys().positions(key, count - 1, {&last, 1}, end);
-    return StreamInfo{std::string(name), Version(count - 1), last};
+    if (auto got = postings->positions(postings->count() - 1, {&last, 1}); !got) {
+      return std::unexpected(std::move(got.error()));
+    }
+    return StreamInfo{std::string(name), Version(postings->count() - 1), last};
   } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
 }
 
-std::vector<index::KeyIndex::Entry> StoreCore::list(index::KeyKind kind, const ListOptions& options) const {
-  return catalog_.keys().list(kind, {options.prefix, options.after, options.limit}, visible_end({}));
+Result<std::vector<index::Tiers::Entry>> StoreCore::list(index::KeyKind kind, const ListOptions& options) const {
+  if (auto open = check_open(); !open) { return std::unexpected(std::move(open.error())); }
+  if (damage_) { return std::unexpected(*damage_); }
+  const Position end = visible_end({});
+  return catalog_.view()->list(kind, {options.prefix, options.after, options.limit}, end);
 }
 
 Result<std::vector<StreamInfo>> StoreCore::streams(const ListOptions& options) const {
   try {
-    if (auto open = check_open(); !open) { return std::unexpected(std::move(open.error())); }
-    if (damage_) { return std::unexpected(*damage_); }
+    auto entries = list(index::KeyKind::kStream, options);
+    if (!entries) { return std::unexpected(std::move(entries.error())); }
     std::vector<StreamInfo> streams;
-    for (auto& entry : list(index::KeyKind::kStream, options)) {
-      streams.push_back({std::move(entry.name), Version(entry.count - 1), entry.last});
-    }
+    for (auto& entry : *entries) { streams.push_back({std::move(entry.name), Version(entry.count - 1), entry.last}); }
     return streams;
   } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
 }
 
 Result<std::vector<NameInfo>> StoreCore::names(index::KeyKind kind, const ListOptions& options) const {
   try {
-    if (auto open = check_open(); !open) { return std::unexpected(std::move(open.error())); }
-    if (damage_) { return std::unexpected(*damage_); }
+    auto entries = list(kind, options);
+    if (!entries) { return std::unexpected(std::move(entries.error())); }
     std::vector<NameInfo> names;
-    for (auto& entry : list(kind, options)) { names.push_back({std::move(entry.name), entry.count, entry.last}); }
+    for (auto& entry : *entries) { names.push_back({std::move(entry.name), entry.count, entry.last}); }
     return names;
   } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
 }
@@ -253,7 +262,7 @@ StoreInfo StoreCore::info() const {
   }
   const Position end = visible_end({});
   info.events = end.value();
-  info.streams = catalog_.keys().key_count(index::KeyKind::kStream, end);
+  info.streams = catalog_.view()->key_count(index::KeyKind::kStream, end).value_or(0);
   if (auto entries = environment_.files.list(folder_)) {
     for (const auto& entry : *entries) {
       info.bytes += entry.size;

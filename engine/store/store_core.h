@@ -70,7 +70,7 @@ class StoreCore final : public ReadSource, public std::enable_shared_from_this<S
   [[nodiscard]] Result<Outcome> begin_append(const Batch& batch, const AppendOptions& options, Committer::Room room,
                                              bool attend);
   [[nodiscard]] Status check_writable() const;
-  [[nodiscard]] std::vector<index::KeyIndex::Entry> list(index::KeyKind kind, const ListOptions& options) const;
+  [[nodiscard]] Result<std::vector<index::Tiers::Entry>> list(index::KeyKind kind, const ListOptions& options) const;
   [[nodiscard]] Status end();
   [[nodiscard]] Status seal();
 

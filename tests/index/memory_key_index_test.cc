@@ -19,7 +19,7 @@ namespace {
 
 constexpr Position kNoEnd(std::numeric_limits<std::uint64_t>::max());
 
-std::vector<std::uint64_t> all_of(const KeyIndex& index, const Key& key, Position end = kNoEnd,
+std::vector<std::uint64_t> all_of(const MemoryKeyIndex& index, const Key& key, Position end = kNoEnd,
                                   std::uint64_t ordinal = 0, std::size_t room = 100000) {
   std::vector<Position> into(room);
   into.resize(index.positions(key, ordinal, into, end));
@@ -28,7 +28,7 @@ std::vector<std::uint64_t> all_of(const KeyIndex& index, const Key& key, Positio
   return values;
 }
 
-std::vector<std::string> names_of(const std::vector<KeyIndex::Entry>& entries) {
+std::vector<std::string> names_of(const std::vector<MemoryKeyIndex::Entry>& entries) {
   std::vector<std::string> names;
   for (const auto& entry : entries) { names.push_back(entry.name); }
   return names;

@@ -5,11 +5,12 @@
 
 #include <algorithm>
 #include <gtest/gtest.h>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
-#include "index/memory_key_index.h"
+#include "index/memory_table.h"
 
 namespace tidemark::index {
 namespace {
@@ -25,7 +26,8 @@ struct Names {
 class PositionsTest : public testing::Test {
  protected:
   std::mt19937 random{std::random_device()()};
-  MemoryKeyIndex index;
+  std::shared_ptr<MemoryTable> table = std::make_shared<MemoryTable>(Position(0));
+  const Tiers index{{}, {table}};
   std::vector<Names> events;
   // Common, and rare: so that one posting list leads the others by far.
   const std::vector<std::string> streams = {"often", "seldom", "once", "never"};
@@ -43,9 +45,9 @@ class PositionsTest : public testing::Test {
         if (pick(3) == 0) { event.tags.push_back(tags[tag]); }
       }
       if (pick(200) == 0) { event.tags.emplace_back("rare"); }
-      index.add(make_key(KeyKind::kStream, event.stream), Position(i));
-      index.add(make_key(KeyKind::kType, event.type), Position(i));
-      for (const auto& tag : event.tags) { index.add(make_key(KeyKind::kTag, tag), Position(i)); }
+      table->keys.add(make_key(KeyKind::kStream, event.stream), Position(i));
+      table->keys.add(make_key(KeyKind::kType, event.type), Position(i));
+      for (const auto& tag : event.tags) { table->keys.add(make_key(KeyKind::kTag, tag), Position(i)); }
       events.push_back(std::move(event));
     }
   }
@@ -80,7 +82,9 @@ TEST_F(PositionsTest, EqualALookAtEveryPosition) {
     const KeyQuery query = random_query();
     const std::uint64_t end = pick(4) == 0 ? pick(kEvents + 1) : kEvents;
     const Way way = pick(2) == 0 ? Way::kUp : Way::kDown;
-    const auto positions = find_positions(index, query, Position(end), way);
+    const auto made = find_positions(index, query, Position(end), way);
+    ASSERT_TRUE(made);
+    Positions& positions = **made;
     // Starts anywhere, then goes on by one or by leaps.
     const std::uint64_t leap = pick(3) == 0 ? 1 + pick(200) : 1;
     if (way == Way::kUp) {
@@ -88,7 +92,7 @@ TEST_F(PositionsTest, EqualALookAtEveryPosition) {
       for (;;) {
         std::uint64_t expected = from;
         while (expected < end && !matches(query, events[expected])) { ++expected; }
-        const auto at = positions->seek(Position(from));
+        const auto at = positions.seek(Position(from)).value();
         ASSERT_EQ(at.has_value(), expected < end) << round;
         if (!at) { break; }
         ASSERT_EQ(at->value(), expected) << round;
@@ -100,7 +104,7 @@ TEST_F(PositionsTest, EqualALookAtEveryPosition) {
       while (from >= 0) {
         std::int64_t expected = std::min(from, static_cast<std::int64_t>(end) - 1);
         while (expected >= 0 && !matches(query, events[static_cast<std::uint64_t>(expected)])) { --expected; }
-        const auto at = positions->seek(Position(static_cast<std::uint64_t>(from)));
+        const auto at = positions.seek(Position(static_cast<std::uint64_t>(from))).value();
         ASSERT_EQ(at.has_value(), expected >= 0) << round;
         if (!at) { break; }
         ASSERT_EQ(at->value(), static_cast<std::uint64_t>(expected)) << round;

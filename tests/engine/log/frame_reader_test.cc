@@ -51,11 +51,11 @@ class FrameReaderTest : public testing::TestWithParam<Access> {
     header.size = kSize;
     return std::make_shared<SegmentList>(1, std::make_shared<Segment>(files, "/s", header));
   }
-  [[nodiscard]] EventPlace place_of(const EncodedBatch& batch, std::uint64_t at, std::size_t event) const {
-    return {Offset(kBase + at), batch.events()[event].body_offset};
+  [[nodiscard]] index::Place place_of(const EncodedBatch& batch, std::uint64_t at, std::size_t event) const {
+    return {kBase + at, batch.events()[event].body_offset};
   }
   // Reads one event with a fresh reader.
-  Result<std::string> read_one(const EventPlace& place) {
+  Result<std::string> read_one(const index::Place& place) {
     FrameReader reader(GetParam());
     auto found = reader.read(segments(), place, Position(77));
     if (!found) { return std::unexpected(std::move(found.error())); }
@@ -122,12 +122,12 @@ TEST_P(FrameReaderTest, WhatAllEventsOfALargeFrameShareIsChecked) {
 }
 
 TEST_P(FrameReaderTest, PlacesThatLeadNowhere) {
-  EXPECT_FALSE(read_one({Offset(0), 0}));
-  EXPECT_FALSE(read_one({Offset(kBase + kSize), 0}));
-  EXPECT_TRUE(fails_with(read_one({Offset(kBase + kSize - 8), 0}), ErrorCode::kDamaged));
-  EXPECT_TRUE(fails_with(read_one({Offset(kBase + small_at + 8), 0}), ErrorCode::kDamaged));
-  EXPECT_TRUE(fails_with(read_one({Offset(kBase + small_at), 0}), ErrorCode::kDamaged));
-  EXPECT_TRUE(fails_with(read_one({Offset(kBase + small_at), 0xFFFFFFFF}), ErrorCode::kDamaged));
+  EXPECT_FALSE(read_one({0, 0}));
+  EXPECT_FALSE(read_one({kBase + kSize, 0}));
+  EXPECT_TRUE(fails_with(read_one({kBase + kSize - 8, 0}), ErrorCode::kDamaged));
+  EXPECT_TRUE(fails_with(read_one({kBase + small_at + 8, 0}), ErrorCode::kDamaged));
+  EXPECT_TRUE(fails_with(read_one({kBase + small_at, 0}), ErrorCode::kDamaged));
+  EXPECT_TRUE(fails_with(read_one({kBase + small_at, 0xFFFFFFFF}), ErrorCode::kDamaged));
 }
 
 TEST_P(FrameReaderTest, AFileThatIsShort) {
@@ -159,7 +159,7 @@ TEST(FrameReaderCopied, KeepsItsCopy) {
   header.size = 8192;
   const auto list = std::make_shared<SegmentList>(1, std::make_shared<Segment>(files, "/s", header));
   FrameReader reader(Access::kCopied);
-  const auto found = must(reader.read(list, {Offset(512), batch.events()[0].body_offset}, Position(0)));
+  const auto found = must(reader.read(list, {512, batch.events()[0].body_offset}, Position(0)));
   files.set_contents("/s", std::vector<std::byte>(8192));
   EXPECT_EQ(found.body->stream_name(found.record->stream), "stream-0");
   EXPECT_EQ(as_text(found.record->metadata), "meta");

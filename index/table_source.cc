@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "index/table_source.h"
+
+#include <algorithm>
+#include <new>
+#include <tuple>
+
+#include "index/run_format.h"
+
+namespace tidemark::index {
+
+Status TableSource::start() {
+  try {
+    keys_.clear();
+    table_->keys.for_each_whole(
+        [&](const Key& key, std::span<const Position> positions) { keys_.push_back({key, positions, 0}); });
+    std::ranges::sort(keys_, {}, [](const Entry& entry) { return std::tuple(entry.key.kind, entry.key.name); });
+    for (Entry& entry : keys_) {
+      auto base = base_of_(entry.key);
+      if (!base) { return std::unexpected(std::move(base.error())); }
+      entry.base = *base;
+    }
+    ids_.clear();
+    ids_.reserve(table_->ids.size());
+    table_->ids.for_each_whole([&](const EventId& id, Position position) {
+      ids_.push_back({id_table_hash(hash_id(id)), position - table_->first});
+    });
+    std::ranges::sort(ids_);
+  } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
+  next_key_ = next_position_ = next_id_ = 0;
+  next_place_ = 0;
+  return {};
+}
+
+Result<bool> TableSource::next_key(KeyHead& into) {
+  if (next_key_ == keys_.size()) { return false; }
+  const Entry& entry = keys_[next_key_++];
+  into = {entry.key.kind, entry.key.name, entry.base, entry.positions.size()};
+  next_position_ = 0;
+  return true;
+}
+
+Status TableSource::next_positions(std::span<std::uint32_t> into) {
+  const Entry& entry = keys_[next_key_ - 1];
+  for (std::uint32_t& position : into) {
+    position = static_cast<std::uint32_t>(entry.positions[next_position_++] - table_->first);
+  }
+  return {};
+}
+
+Status TableSource::rewind_keys() {
+  next_key_ = next_position_ = 0;
+  return {};
+}
+
+Status TableSource::next_ids(std::span<HashedValue> into) {
+  std::copy_n(ids_.begin() + static_cast<std::ptrdiff_t>(next_id_), into.size(), into.begin());
+  next_id_ += into.size();
+  return {};
+}
+
+Status TableSource::next_places(std::span<Place> into) {
+  for (Place& place : into) { place = table_->places[next_place_++]; }
+  return {};
+}
+
+}  // namespace tidemark::index

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "index/memory_table.h"
+#include "index/run_source.h"
+
+namespace tidemark::index {
+
+// What a run is written from when a table in memory is closed: nobody adds to it any more. Of one thread.
+class TableSource final : public RunSource {
+ public:
+  // How many positions a key has before the table.
+  using BaseOf = std::function<Result<std::uint64_t>(const Key&)>;
+
+  TableSource(std::shared_ptr<const MemoryTable> table, BaseOf base_of)
+      : table_(std::move(table)), base_of_(std::move(base_of)) {}
+
+  // RunSource
+  Position first() const override { return table_->first; }
+  Position end() const override { return table_->end(); }
+  std::uint64_t id_count() const override { return table_->ids.size(); }
+  Status start() override;
+  Result<bool> next_key(KeyHead& into) override;
+  Status next_positions(std::span<std::uint32_t> into) override;
+  Status rewind_keys() override;
+  Status next_ids(std::span<HashedValue> into) override;
+  Status next_places(std::span<Place> into) override;
+
+ private:
+  struct Entry {
+    Key key;
+    std::span<const Position> positions;
+    std::uint64_t base = 0;
+  };
+
+  const std::shared_ptr<const MemoryTable> table_;
+  const BaseOf base_of_;
+
+  // From start() on.
+  std::vector<Entry> keys_;
+  std::vector<HashedValue> ids_;
+  std::size_t next_key_ = 0;
+  std::size_t next_position_ = 0;  // of the key before next_key_
+  std::size_t next_id_ = 0;
+  std::uint64_t next_place_ = 0;
+};
+
+}  // namespace tidemark::index

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "index/tiers.h"
+
+#include <algorithm>
+#include <ranges>
+#include <set>
+#include <utility>
+
+namespace tidemark::index {
+
+namespace {
+
+Result<std::uint64_t> count_in(const Run& run, const RunKey& key, Position end) {
+  if (end >= run.end()) { return key.count; }
+  return run.count_below(key, end);
+}
+
+}  // namespace
+
+// --- Postings ---
+
+Result<std::size_t> Postings::positions_in(const Part& part, std::uint64_t ordinal, std::span<Position> into) const {
+  const auto room = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), part.base + part.count - ordinal));
+  if (part.run != nullptr) { return part.run->positions(part.run_key, ordinal, into.first(room)); }
+  return part.table->keys.positions(key_, ordinal - part.base, into.first(room), end_);
+}
+
+Result<std::size_t> Postings::positions(std::uint64_t ordinal, std::span<Position> into) const {
+  std::size_t done = 0;
+  for (const Part& part : parts_) {
+    if (done == into.size()) { break; }
+    if (ordinal >= part.base + part.count) { continue; }
+    auto got = positions_in(part, ordinal, into.subspan(done));
+    if (!got) { return got; }
+    done += *got;
+    ordinal += *got;
+  }
+  return done;
+}
+
+Result<std::uint64_t> Postings::below(Position position) const {
+  if (position >= end_) { return count_; }
+  for (const Part& part : std::views::reverse(parts_)) {
+    const Position first = part.run != nullptr ? part.run->first() : part.table->first;
+    if (position <= first) { continue; }
+    if (part.run == nullptr) { return part.base + part.table->keys.count(key_, position); }
+    auto count = count_in(*part.run, part.run_key, position);
+    if (!count) { return count; }
+    return part.base + *count;
+  }
+  return 0;
+}
+
+// --- Tiers ---
+
+Result<std::uint64_t> Tiers::count_in_runs(const Key& key, Position end) const {
+  for (const auto& run : std::views::reverse(runs_)) {
+    if (end <= run->first()) { continue; }
+    auto found = run->find(key);
+    if (!found) { return std::unexpected(std::move(found.error())); }
+    if (!*found) { continue; }
+    auto count = count_in(*run, **found, end);
+    if (!count) { return count; }
+    return (*found)->base + *count;
+  }
+  return 0;
+}
+
+Result<std::uint64_t> Tiers::count(const Key& key, Position end) const {
+  auto count = count_in_runs(key, end);
+  if (!count) { return count; }
+  for (const auto& table : tables_) {
+    if (table->first < end) { *count += table->keys.count(key, end); }
+  }
+  return count;
+}
+
+Result<Postings> Tiers::postings(const Key& key, Position end) const {
+  Postings postings(key, end);
+  for (const auto& run : std::views::reverse(runs_)) {
+    if (end <= run->first()) { continue; }
+    auto found = run->find(key);
+    if (!found) { return std::unexpected(std::move(found.error())); }
+    if (!*found) { continue; }
+    const RunKey& run_key = **found;
+    auto count = count_in(*run, run_key, end);
+    if (!count) { return std::unexpected(std::move(count.error())); }
+    if (postings.parts_.empty()) { postings.count_ = run_key.base + *count; }
+    // An empty part is kept out, but for what it says of those before it.
+    if (*count > 0) {
+      postings.parts_.push_back({.run = run.get(), .run_key = run_key, .base = run_key.base, .count = *count});
+    }
+    if (run_key.base == 0) { break; }
+  }
+  std::ranges::reverse(postings.parts_);
+  for (const auto& table : tables_) {
+    if (end <= table->first) { break; }
+    const std::uint64_t count = table->keys.count(key, end);
+    if (count == 0) { continue; }
+    postings.parts_.push_back({.table = table.get(), .base = postings.count_, .count = count});
+    postings.count_ += count;
+  }
+  return postings;
+}
+
+Result<std::vector<Tiers::Entry>> Tiers::list(KeyKind kind, const NamePage& page, Position end) const {
+  std::vector<Entry> entries;
+  std::string after(page.after);
+  while (entries.size() < page.limit) {
+    const std::uint64_t wanted = page.limit - entries.size();
+    std::set<std::string> names;
+    bool more = false;  // of some tier: names past its own last one may be missing
+    std::optional<std::string> whole_up_to;
+    const auto take = [&](std::vector<std::string> found) {
+      if (found.size() == wanted) {
+        more = true;
+        if (!whole_up_to || found.back() < *whole_up_to) { whole_up_to = found.back(); }
+      }
+      for (auto& name : found) { names.insert(std::move(name)); }
+    };
+    for (const auto& run : runs_) {
+      if (end <= run->first()) { continue; }
+      auto found = run->list(kind, after, page.prefix, wanted);
+      if (!found) { return std::unexpected(std::move(found.error())); }
+      std::vector<std::string> own;
+      for (auto& one : *found) { own.push_back(std::move(one.name)); }
+      take(std::move(own));
+    }
+    for (const auto& table : tables_) {
+      if (end <= table->first) { continue; }
+      std::vector<std::string> own;
+      for (auto& one : table->keys.list(kind, {page.prefix, after, wanted}, end)) {
+        own.push_back(std::move(one.name));
+      }
+      take(std::move(own));
+    }
+    for (const auto& name : names) {
+      if (entries.size() == page.limit || (whole_up_to && name > *whole_up_to)) { break; }
+      auto found = postings(make_key(kind, name), end);
+      if (!found) { return std::unexpected(std::move(found.error())); }
+      if (found->count() == 0) { continue; }
+      Position last;
+      auto got = found->positions(found->count() - 1, {&last, 1});
+      if (!got) { return std::unexpected(std::move(got.error())); }
+      entries.push_back({name, found->count(), last});
+    }
+    if (!more) { break; }
+    after = *whole_up_to;
+  }
+  return entries;
+}
+
+Result<std::uint64_t> Tiers::new_keys(const Run& run, KeyKind kind, Position end) const {
+  if (run.end() <= end) { return run.beginning_count(kind); }
+  std::uint64_t count = 0;
+  RunKeyCursor keys(run, kind);
+  for (;;) {
+    auto more = keys.next();
+    if (!more) { return std::unexpected(std::move(more.error())); }
+    if (!*more) { return count; }
+    if (keys.key().base > 0) { continue; }
+    auto below = run.count_below(keys.key(), end);
+    if (!below) { return below; }
+    if (*below > 0) { ++count; }
+  }
+}
+
+Result<std::uint64_t> Tiers::key_count(KeyKind kind, Position end) const {
+  std::uint64_t count = 0;
+  for (const auto& run : runs_) {
+    if (end <= run->first()) { break; }
+    auto begun = new_keys(*run, kind, end);
+    if (!begun) { return begun; }
+    count += *begun;
+  }
+  // A key of a table is new if nothing older has it.
+  for (const auto& table : tables_) {
+    if (end <= table->first) { break; }
+    if (runs_.empty() && table == tables_.front()) {
+      count += table->keys.key_count(kind, end);
+      continue;
+    }
+    std::optional<Error> error;
+    table->keys.for_each(kind, end, [&](const Key& key) {
+      if (error) { return; }
+      auto before = this->count(key, table->first);
+      if (!before) {
+        error = std::move(before.error());
+      } else if (*before == 0) {
+        ++count;
+      }
+    });
+    if (error) { return std::unexpected(std::move(*error)); }
+  }
+  return count;
+}
+
+Result<std::optional<Position>> Tiers::find(const EventId& id, Position end, const IdCheck& check) const {
+  for (const auto& table : std::views::reverse(tables_)) {
+    if (end <= table->first) { continue; }
+    if (auto position = table->ids.find(id, end)) { return position; }
+  }
+  std::vector<Position> candidates;
+  for (const auto& run : std::views::reverse(runs_)) {
+    if (end <= run->first()) { continue; }
+    candidates.clear();
+    if (auto found = run->candidates(id, candidates); !found) { return std::unexpected(std::move(found.error())); }
+    for (const Position candidate : candidates) {
+      if (candidate >= end) { break; }
+      auto at = run->place(candidate);
+      if (!at) { return std::unexpected(std::move(at.error())); }
+      auto right = check(candidate, *at);
+      if (!right) { return std::unexpected(std::move(right.error())); }
+      if (*right) { return std::optional(candidate); }
+    }
+  }
+  return std::optional<Position>();
+}
+
+Result<Place> Tiers::place(Position position) const {
+  Place place;
+  auto got = places(position, {&place, 1});
+  if (!got) { return std::unexpected(std::move(got.error())); }
+  return place;
+}
+
+Result<std::size_t> Tiers::places(Position from, std::span<Place> into) const {
+  for (const auto& table : std::views::reverse(tables_)) {
+    if (from < table->first) { continue; }
+    into[0] = table->place(from);
+    return 1;
+  }
+  const auto later = std::ranges::upper_bound(runs_, from, {}, [](const auto& run) { return run->first(); });
+  const Run& run = **(later - 1);
+  const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), run.end() - from));
+  if (auto done = run.places(from, into.first(n)); !done) { return std::unexpected(std::move(done.error())); }
+  return n;
+}
+
+}  // namespace tidemark::index
