@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/log/catalog.h"
 
+#include <utility>
+
 namespace tidemark::engine {
 
-Catalog::Catalog() : newest_(std::make_shared<index::MemoryTable>(Position(0))) {
-  view_ = std::make_shared<index::Tiers>(index::Tiers::Runs(), index::Tiers::Tables{newest_});
+Catalog::Catalog(index::Tiers::Runs runs)
+    : newest_(std::make_shared<index::MemoryTable>(runs.empty() ? Position(0) : runs.back()->end())) {
+  view_ = std::make_shared<index::Tiers>(std::move(runs), index::Tiers::Tables{newest_});
 }
 
 void Catalog::add(const BodyKeys& keys, const EventNames& event, const EventId& id, const index::Place& place) {
@@ -18,9 +21,35 @@ void Catalog::add(const BodyKeys& keys, const EventNames& event, const EventId& 
   newest_->places.add(place);
 }
 
+std::shared_ptr<const index::MemoryTable> Catalog::close_table() {
+  auto next = std::make_shared<index::MemoryTable>(newest_->end());
+  const std::scoped_lock lock(mutex_);
+  index::Tiers::Tables tables = view_->tables();
+  tables.push_back(next);
+  view_ = std::make_shared<index::Tiers>(view_->runs(), std::move(tables));
+  return std::exchange(newest_, std::move(next));
+}
+
 std::shared_ptr<const index::Tiers> Catalog::view() const {
   const std::scoped_lock lock(mutex_);
   return view_;
+}
+
+void Catalog::replace_oldest_table(std::shared_ptr<const index::Run> run) {
+  const std::scoped_lock lock(mutex_);
+  index::Tiers::Runs runs = view_->runs();
+  runs.push_back(std::move(run));
+  const index::Tiers::Tables& tables = view_->tables();
+  view_ = std::make_shared<index::Tiers>(std::move(runs), index::Tiers::Tables(tables.begin() + 1, tables.end()));
+}
+
+void Catalog::replace_runs(std::size_t n, std::size_t count, std::shared_ptr<const index::Run> run) {
+  const std::scoped_lock lock(mutex_);
+  index::Tiers::Runs runs = view_->runs();
+  const auto first = runs.begin() + static_cast<std::ptrdiff_t>(n);
+  *first = std::move(run);
+  runs.erase(first + 1, first + static_cast<std::ptrdiff_t>(count));
+  view_ = std::make_shared<index::Tiers>(std::move(runs), view_->tables());
 }
 
 }  // namespace tidemark::engine

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 
@@ -14,19 +16,32 @@ namespace tidemark::engine {
 
 // What is derived from the log: which positions a stream, category, type or tag has, which position an id has, where a
 // position stands. One thread adds, in position order; any may take a view and ask it for what was published to it.
+//
+//   runs, by position | closed tables, nobody adds to them | the newest table, which grows
 class Catalog {
  public:
-  Catalog();
+  // Runs that lie side by side from position 0 on; what comes next follows them.
+  explicit Catalog(index::Tiers::Runs runs = {});
 
   // May throw std::bad_alloc. Adding an event that is there already (after such a throw) is not supported.
   void add(const BodyKeys& keys, const EventNames& event, const EventId& id, const index::Place& place);
+  // Begins a new table after what was added; gives the one that nobody adds to any more. Of the adding thread; may
+  // throw std::bad_alloc, and then nothing has changed.
+  std::shared_ptr<const index::MemoryTable> close_table();
 
   // Of the adding thread.
   [[nodiscard]] Position end() const { return newest_->end(); }
-  [[nodiscard]] std::uint64_t count(const index::Key& stream) const { return newest_->keys.count(stream, end()); }
+  [[nodiscard]] std::uint64_t newest_events() const { return newest_->places.size(); }
 
   // The index as it is now. Take it after the position that its answers are to go up to.
   [[nodiscard]] std::shared_ptr<const index::Tiers> view() const;
+
+  // These two are for one thread at a time, beside the one that adds. What is replaced holds the same positions; views
+  // that were taken before keep it. May throw std::bad_alloc, and then nothing has changed.
+  // The oldest closed table becomes a run.
+  void replace_oldest_table(std::shared_ptr<const index::Run> run);
+  // Some runs, from the n-th on, become one.
+  void replace_runs(std::size_t n, std::size_t count, std::shared_ptr<const index::Run> run);
 
  private:
   std::shared_ptr<index::MemoryTable> newest_;  // of the adding thread

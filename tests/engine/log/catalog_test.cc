@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Goal: closing tables and putting runs in their place changes no answer, and views taken before go on. Method: events
+// added, tables closed and replaced at random, held against a count of one's own.
+#include "engine/log/catalog.h"
+
+#include <algorithm>
+#include <gtest/gtest.h>
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "index/merged_run_source.h"
+#include "index/run_writer.h"
+#include "index/table_source.h"
+
+namespace tidemark::engine {
+namespace {
+
+using index::KeyKind;
+using index::make_key;
+
+class CatalogTest : public testing::Test {
+ protected:
+  std::mt19937_64 random{5};
+  Catalog catalog;
+  std::vector<std::string> streams = {"a-1", "a-2", "b", "-none"};
+  std::map<std::string, std::vector<std::uint64_t>> positions;
+  std::vector<std::unique_ptr<std::vector<std::byte>>> bytes;
+  std::vector<std::shared_ptr<const index::MemoryTable>> closed;
+
+  void add() {
+    const std::string& stream = streams[random() % streams.size()];
+    const std::uint64_t position = catalog.end().value();
+    catalog.add(BodyKeys(stream, "T"), {}, EventId::from_name(std::to_string(position)), {position * 8, 3});
+    positions[stream].push_back(position);
+  }
+
+  std::shared_ptr<const index::Run> run_of(index::RunSource& source) {
+    auto content = index::build_run(source, {});
+    EXPECT_TRUE(content) << to_string(content.error());
+    bytes.push_back(std::make_unique<std::vector<std::byte>>(std::move(*content)));
+    return index::Run::over(*bytes.back()).value();
+  }
+
+  void replace_table() {
+    const auto view = catalog.view();
+    index::TableSource source(closed.front(),
+                              [&](const index::Key& key) { return view->count(key, closed.front()->first); });
+    catalog.replace_oldest_table(run_of(source));
+    closed.erase(closed.begin());
+  }
+
+  void merge() {
+    const auto view = catalog.view();
+    const std::size_t n = random() % (view->runs().size() - 1);
+    const std::size_t count = 2 + random() % (view->runs().size() - n - 1);
+    const auto first = view->runs().begin() + static_cast<std::ptrdiff_t>(n);
+    auto merged = index::MergedRunSource::make({first, first + static_cast<std::ptrdiff_t>(count)});
+    catalog.replace_runs(n, count, run_of(**merged));
+  }
+
+  void expect_right(const index::Tiers& view, std::uint64_t end) {
+    for (const auto& stream : streams) {
+      const auto& all = positions[stream];
+      const auto below = static_cast<std::uint64_t>(std::ranges::lower_bound(all, end) - all.begin());
+      const auto postings = view.postings(make_key(KeyKind::kStream, stream), Position(end)).value();
+      ASSERT_EQ(postings.count(), below);
+      std::vector<Position> got(below);
+      ASSERT_EQ(postings.positions(0, got).value(), below);
+      for (std::size_t i = 0; i < below; ++i) { ASSERT_EQ(got[i].value(), all[i]); }
+    }
+    const auto in_a = view.count(make_key(KeyKind::kCategory, "a"), Position(end)).value();
+    ASSERT_EQ(in_a, view.count(make_key(KeyKind::kStream, "a-1"), Position(end)).value() +
+                        view.count(make_key(KeyKind::kStream, "a-2"), Position(end)).value());
+    ASSERT_EQ(view.count(make_key(KeyKind::kType, "T"), Position(end)).value(), end);
+    ASSERT_EQ(view.count(make_key(KeyKind::kCategory, ""), Position(end)).value(), 0U);
+    for (std::uint64_t i = 0; i < end; ++i) { ASSERT_EQ(view.place(Position(i)).value().frame, i * 8); }
+  }
+};
+
+TEST_F(CatalogTest, WhatIsReplacedAnswersAsBefore) {
+  std::vector<std::pair<std::shared_ptr<const index::Tiers>, std::uint64_t>> views;
+  std::size_t merges = 0;
+  for (int round = 0; round < 1500; ++round) {
+    add();
+    if (random() % 10 == 0) { closed.push_back(catalog.close_table()); }
+    if (!closed.empty() && random() % 10 == 0) { replace_table(); }
+    if (catalog.view()->runs().size() > 6) {
+      merge();
+      ++merges;
+    }
+    if (random() % 50 == 0) { views.emplace_back(catalog.view(), catalog.end().value()); }
+    if (random() % 50 == 0) { expect_right(*catalog.view(), catalog.end().value()); }
+    if (HasFatalFailure()) { return; }
+  }
+  EXPECT_GT(merges, 5U);
+  EXPECT_GT(views.size(), 10U);
+  for (const auto& [view, end] : views) { expect_right(*view, end); }
+}
+
+TEST_F(CatalogTest, BeginsAfterItsRuns) {
+  for (int i = 0; i < 20; ++i) { add(); }
+  closed.push_back(catalog.close_table());
+  replace_table();
+  Catalog next(catalog.view()->runs());
+  EXPECT_EQ(next.end(), Position(20));
+  EXPECT_EQ(next.newest_events(), 0U);
+  next.add(BodyKeys("b", "T"), {}, EventId::from_name("x"), {160, 3});
+  positions["b"].push_back(20);
+  expect_right(*next.view(), 21);
+}
+
+}  // namespace
+}  // namespace tidemark::engine
