@@ -32,6 +32,8 @@ struct SegmentTotals {
   void add(const FrameHeader& header, std::uint64_t trailer, std::uint64_t frame_end_offset);
   // The totals with which the next segment starts.
   [[nodiscard]] SegmentTotals next() const;
+
+  friend bool operator==(const SegmentTotals&, const SegmentTotals&) = default;
 };
 
 // Writes frames to the active segment. append and roll are called by one thread at a time (the one that leads a group).
