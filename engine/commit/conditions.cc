@@ -11,6 +11,21 @@
 
 namespace tidemark::engine {
 
+namespace {
+
+// A query may have a thousand names; a message is for people.
+std::string in_short(const Query& query) {
+  constexpr std::size_t kBytesMax = 300;
+  std::string text = to_string(query);
+  if (text.size() <= kBytesMax) { return text; }
+  std::size_t size = kBytesMax;
+  while (size > 0 && (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80) { --size; }  // not within a character
+  text.resize(size);
+  return text + " …";
+}
+
+}  // namespace
+
 Result<std::vector<Condition>> conditions_of(const Batch& batch) {
   const auto& entries = BatchAccess::conditions(batch);
   if (entries.size() > limits::kConditionsMax) {
@@ -61,7 +76,7 @@ Error conflict(const Standing& standing) {
     if (standing.conditions[i].after) {
       message += "after position " + std::to_string(standing.conditions[i].after->value()) + " ";
     }
-    message += "may match (" + to_string(*standing.conditions[i].query) + "), and the one at position " +
+    message += "may match (" + in_short(*standing.conditions[i].query) + "), and the one at position " +
                std::to_string(standing.matches[i]->value()) + " does";
   }
   return Error(conflicts.empty() ? ErrorCode::kMatchConflict : ErrorCode::kVersionConflict, std::move(message))

@@ -62,6 +62,11 @@ Status check_query(const Query& query) {
     return std::unexpected(Error(ErrorCode::kInvalidArgument, "the query makes no sense: " + std::string(why)));
   };
   if (!query.objection().empty()) { return refuse(query.objection()); }
+  if (query.scope() == Query::Scope::kStream) {
+    if (auto fits = check_name("a query's stream", query.scope_name(), limits::kStreamNameBytesMax); !fits) {
+      return fits;
+    }
+  }
   if (query.scope() == Query::Scope::kCategory) {
     if (auto fits = check_name("a query's category", query.scope_name(), limits::kStreamNameBytesMax); !fits) {
       return fits;

@@ -37,7 +37,8 @@ class Query {
 
   [[nodiscard]] static Query all() { return {Scope::kAll, {}}; }
   [[nodiscard]] static Query stream(std::string_view name) { return {Scope::kStream, name}; }
-  // Streams whose name up to its first `-`, or whole if it has none, is this.
+  // Streams whose name up to its first `-`, or whole if it has none, is this. A stream whose name begins with `-` is in
+  // no category.
   [[nodiscard]] static Query category(std::string_view name) { return {Scope::kCategory, name}; }
   [[nodiscard]] static Query type(std::string_view name) { return all().types({name}); }
   [[nodiscard]] static Query tag(std::string_view name) { return all().tags({name}); }
