@@ -3,6 +3,7 @@
 // outside of it, and every question ends. Method: every bit of a small run and bits all over a larger one; every
 // length; every number of the header absurd, every byte behind it changed, with right checksums; a medium that fails.
 // Sanitizers watch.
+#include <algorithm>
 #include <array>
 #include <gtest/gtest.h>
 #include <limits>
@@ -223,6 +224,29 @@ TEST(RunDamage, BytesChangedAtRandomWithRightChecksums) {
     mend(changed);
     ASSERT_NO_FATAL_FAILURE(expect_an_end(model, changed, 9)) << "seed " << seed;
   }
+}
+
+// Many keys over one list would make a small file a long way.
+TEST(RunDamage, ListsThatLieOverEachOtherAreFound) {
+  Model model;
+  for (std::uint64_t i = 0; i < 200; ++i) {
+    model.events.push_back({.keys = {{KeyKind::kTag, "a"}, {KeyKind::kTag, "b"}}, .id = {}, .place = {}});
+  }
+  std::vector<std::byte> bytes = model.bytes(0, 200);
+  ASSERT_TRUE((*index::Run::over(bytes))->list(KeyKind::kTag, std::nullopt, "", 9).has_value());
+  // "b" shares nothing, one byte follows, 200 positions, its list begins at 16.
+  const std::array entry = {std::byte{0x01}, std::byte{'b'}, std::byte{0x90}, std::byte{0x03}, std::byte{16}};
+  const auto found = std::ranges::search(bytes, entry);
+  ASSERT_FALSE(found.empty());
+  found.begin()[4] = std::byte{0};  // where that of "a" begins
+  mend(bytes);
+  const auto run = index::Run::over(bytes);
+  ASSERT_TRUE(run.has_value());
+  const auto listed = (*run)->list(KeyKind::kTag, std::nullopt, "", 9);
+  ASSERT_FALSE(listed.has_value());
+  EXPECT_EQ(listed.error().code(), ErrorCode::kDamaged);
+  auto merged = MergedRunSource::make({*run});
+  EXPECT_EQ(build_run(**merged, model.options()).error().code(), ErrorCode::kDamaged);
 }
 
 TEST(RunDamage, AMediumThatFails) {
