@@ -14,14 +14,21 @@ namespace {
 class Scanner {
  public:
   Scanner(platform::FileSystem& files, std::filesystem::path folder, const Superblock& superblock,
-          const FrameVisitor& visit, Unreadable unreadable)
-      : files_(files), folder_(std::move(folder)), superblock_(superblock), visit_(visit), unreadable_(unreadable) {}
+          const FrameVisitor& visit, const ScanOptions& options)
+      : files_(files), folder_(std::move(folder)), superblock_(superblock), visit_(visit), options_(options) {}
 
   Result<ScanFacts> run() {
     facts_.watermark = Offset(superblock_.durable_end);
     if (auto done = list(); !done) { return std::unexpected(std::move(done.error())); }
     facts_.end.offset = Offset(kSegmentHeaderBytes);
     facts_.durable.offset = facts_.end.offset;
+    if (options_.start) {
+      raise_watermark(options_.start->point.offset);
+      if (options_.start->segment == SegmentNumber(0)) {
+        refuse_start();
+        return std::move(facts_);
+      }
+    }
     for (std::uint64_t number = 1;; ++number) {
       auto more = scan_segment(SegmentNumber(number));
       if (!more) { return std::unexpected(std::move(more.error())); }
@@ -52,7 +59,7 @@ class Scanner {
 
   // The header of a segment file that belongs at this place in the log.
   Result<std::optional<SegmentHeader>> header_of(SegmentBytes& bytes, SegmentNumber number, Offset base) {
-    auto sector = bytes.at(0, kSegmentHeaderBytes);
+    auto sector = is_covered(number) ? bytes.only(0, kSegmentHeaderBytes) : bytes.at(0, kSegmentHeaderBytes);
     if (!sector) { return std::unexpected(std::move(sector.error())); }
     SegmentHeader header{};
     const BlockState state = decode_segment_header(*sector, header);
@@ -74,12 +81,17 @@ class Scanner {
     if (!file) { return std::unexpected(std::move(file.error()).with_segment(number)); }
     auto size = (*file)->size();
     if (!size) { return std::unexpected(std::move(size.error()).with_segment(number)); }
-    return SegmentBytes(std::move(*file), *size, unreadable_, number);
+    return SegmentBytes(std::move(*file), *size, options_.unreadable, number);
+  }
+
+  // Whether the start lies in this segment or in a later one.
+  [[nodiscard]] bool is_covered(SegmentNumber number) const {
+    return options_.start && number <= options_.start->segment;
   }
 
   // Whether some segment from this number on holds, or may hold, acknowledged data.
   Result<bool> needed_from(SegmentNumber number) {
-    if (superblock_.highest_segment >= number.value()) { return true; }
+    if (is_covered(number) || superblock_.highest_segment >= number.value()) { return true; }
     for (auto later = sizes_.lower_bound(number.value()); later != sizes_.end(); ++later) {
       auto bytes = open(SegmentNumber(later->first));
       if (!bytes) {
@@ -100,7 +112,6 @@ class Scanner {
   // The log goes on in this segment; gives whether it goes on after it.
   Result<bool> scan_segment(SegmentNumber number) {
     const Offset base = facts_.segments.empty() ? Offset(0) : facts_.segments.back()->end();
-    const Offset start(base.value() + kSegmentHeaderBytes);
     std::optional<SegmentHeader> header;
     std::optional<SegmentBytes> bytes;
     if (!sizes_.contains(number.value())) {
@@ -139,15 +150,60 @@ class Scanner {
       return false;
     }
     facts_.segments.push_back(std::make_shared<Segment>(files_, folder_ / segment_file_name(number), *header));
+    if (is_covered(number)) { return come_to_start(*bytes, *options_.start); }
     facts_.totals = number == SegmentNumber(1) ? SegmentTotals{} : facts_.totals.next();
-    facts_.end.offset = start;
-    if (facts_.watermark >= start || number == SegmentNumber(1)) { facts_.durable = facts_.end; }
+    facts_.end.offset = Offset(base.value() + kSegmentHeaderBytes);
+    if (facts_.watermark >= facts_.end.offset || number == SegmentNumber(1)) { facts_.durable = facts_.end; }
     return scan_frames(*bytes);
+  }
+
+  // Goes past a segment before the one that the start lies in; in that one reads on from there.
+  Result<bool> come_to_start(SegmentBytes& bytes, const ResumePoint& start) {
+    const Segment& segment = *facts_.segments.back();
+    if (segment.number() < start.segment) { return true; }
+    auto fits = start_fits(bytes, segment, start);
+    if (!fits) { return std::unexpected(std::move(fits.error())); }
+    if (!*fits) {
+      refuse_start();
+      return false;
+    }
+    chain_ = {start.point.position, start.totals.last_trailer, start.epoch, start.recorded_ns};
+    facts_.totals = start.totals;
+    facts_.end = facts_.durable = start.point;
+    facts_.epoch = start.epoch;
+    facts_.recorded_ns = start.recorded_ns;
+    return scan_frames(bytes);
+  }
+
+  void refuse_start() {
+    facts_.tail.below_watermark = true;
+    facts_.what = "the index does not belong to this log";
+  }
+
+  // Whether a frame of this segment can end there, and the one that does has the trailer that the start tells.
+  static Result<bool> start_fits(SegmentBytes& bytes, const Segment& segment, const ResumePoint& start) {
+    const SegmentTotals& totals = start.totals;
+    const bool is_in_segment = totals.end >= kSegmentHeaderBytes + kFrameHeaderBytes + kFrameTrailerBytes &&
+                               totals.end <= segment.size() - kSegmentFooterBytes &&
+                               totals.end % kFrameAlignment == 0 &&
+                               start.point.offset == Offset(segment.base().value() + totals.end);
+    const bool adds_up =
+        totals.frames > 0 && totals.frames <= totals.events && totals.first_position <= totals.next_position &&
+        totals.events == totals.next_position - totals.first_position && totals.next_position == start.point.position &&
+        totals.last_recorded_ns == start.recorded_ns && totals.first_recorded_ns <= totals.last_recorded_ns;
+    const bool is_first = segment.number() == SegmentNumber(1);
+    const bool begins_well = !is_first || (totals.first_position == Position(0) && totals.previous_digest == 0);
+    if (!is_in_segment || !adds_up || !begins_well) { return false; }
+    auto bytes_before = bytes.at(totals.end - kFrameTrailerBytes, kFrameTrailerBytes);
+    if (!bytes_before) { return std::unexpected(std::move(bytes_before.error())); }
+    if (bytes_before->size() < kFrameTrailerBytes) { return false; }
+    const auto trailer = load_as<std::uint64_t>(bytes_before->data());
+    return trailer != 0 && static_cast<std::uint32_t>(trailer) == totals.last_trailer;
   }
 
   Result<bool> scan_frames(SegmentBytes& bytes) {
     const Segment& segment = *facts_.segments.back();
-    FramePlace place{superblock_.log_id, segment.number().value(), kSegmentHeaderBytes};
+    FramePlace place{superblock_.log_id, segment.number().value(), facts_.totals.end};
     for (;;) {
       auto check = look_for_frame(bytes, place, segment.size());
       if (!check) { return std::unexpected(std::move(check.error())); }
@@ -375,7 +431,7 @@ class Scanner {
   const std::filesystem::path folder_;
   const Superblock& superblock_;
   const FrameVisitor& visit_;
-  const Unreadable unreadable_;
+  const ScanOptions& options_;
   std::map<std::uint64_t, std::uint64_t> sizes_;  // of the segment files, by number
   FrameChain chain_;
   std::vector<LogPoint> edges_;  // between frames, past the watermark so far
@@ -386,8 +442,8 @@ class Scanner {
 }  // namespace
 
 Result<ScanFacts> scan_log(platform::FileSystem& files, const std::filesystem::path& folder,
-                           const Superblock& superblock, const FrameVisitor& visit, Unreadable unreadable) {
-  return Scanner(files, folder, superblock, visit, unreadable).run();
+                           const Superblock& superblock, const FrameVisitor& visit, const ScanOptions& options) {
+  return Scanner(files, folder, superblock, visit, options).run();
 }
 
 Error tail_error(const ScanFacts& facts, Verdict verdict) {
@@ -408,12 +464,12 @@ Error tail_error(const ScanFacts& facts, Verdict verdict) {
               "(OpenOptions::accept_suspect_tail, `tidemark recover --accept-suspect-tail`)";
   }
   Error error(code, std::move(message));
-  if (facts.segments.empty()) { return error; }
-  const Segment& last = *facts.segments.back();
+  const Segment* segment = find_segment(facts.segments, facts.end.offset);
+  if (segment == nullptr) { return error; }
   return std::move(error)
-      .with_path(last.path())
-      .with_segment(last.number())
-      .with_offset(Offset(facts.end.offset - last.base()));
+      .with_path(segment->path())
+      .with_segment(segment->number())
+      .with_offset(Offset(facts.end.offset - segment->base()));
 }
 
 }  // namespace tidemark::engine

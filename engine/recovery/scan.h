@@ -13,6 +13,7 @@
 #include "engine/format/segment.h"
 #include "engine/log/log_point.h"
 #include "engine/log/log_writer.h"
+#include "engine/log/resume_point.h"
 #include "engine/log/segment.h"
 #include "engine/log/superblock_store.h"
 #include "engine/recovery/plan.h"
@@ -44,20 +45,27 @@ struct ScanFacts {
   TailFacts tail;
   std::string what;  // why there is no whole frame at B; empty if only zeros follow
 
-  SegmentTotals totals;             // of the last segment, up to B
-  std::uint64_t bad_bytes = 0;      // from B to after the last byte that is not zero
-  std::uint64_t nonzero_bytes = 0;  // likewise, but without what only an unfinished recovery was about to zero
-  std::uint64_t frames = 0;
+  SegmentTotals totals;                // of the last segment, up to B
+  std::uint64_t bad_bytes = 0;         // from B to after the last byte that is not zero
+  std::uint64_t nonzero_bytes = 0;     // likewise, but without what only an unfinished recovery was about to zero
+  std::uint64_t frames = 0;            // that were read
   std::uint64_t frames_in_doubt = 0;   // past W
   std::uint32_t epoch = 0;             // the highest in a frame
   std::int64_t recorded_ns = 0;        // of the last frame
   std::optional<Position> resumes_at;  // of the next whole frame after B, if one was found
 };
 
+struct ScanOptions {
+  Unreadable unreadable = Unreadable::kFails;
+  // An edge up to which the log is known: whole and durable. Segments before it are looked for by their headers alone,
+  // and frames are read from it on. If it is no edge of this log the log counts as damaged, with nothing read.
+  std::optional<ResumePoint> start = {};
+};
+
 // Reads all segments. kIo, kUnsupportedFormat; everything else is a fact.
 [[nodiscard]] Result<ScanFacts> scan_log(platform::FileSystem& files, const std::filesystem::path& folder,
                                          const Superblock& superblock, const FrameVisitor& visit,
-                                         Unreadable unreadable = Unreadable::kFails);
+                                         const ScanOptions& options = {});
 
 // Calls visit(record, body offset) for each event of a frame; false if they are not all there and in order. With
 // check_events each is compared with its own checksum too, where it has one: readers of large frames rest on that

@@ -11,7 +11,6 @@ namespace tidemark::engine {
 
 namespace {
 
-constexpr std::uint64_t kPieceBytes = std::uint64_t{1} << 20U;
 // What is read by itself where the medium fails: a page, since that is what the cache reads.
 constexpr std::uint64_t kBadPieceBytes = 4096;
 
@@ -54,11 +53,11 @@ std::vector<ByteRange> SegmentBytes::unreadable() const {
   return ranges;
 }
 
-Result<Bytes> SegmentBytes::at(std::uint64_t offset, std::uint64_t length) {
+Result<Bytes> SegmentBytes::at(std::uint64_t offset, std::uint64_t length, std::uint64_t piece) {
   if (offset >= file_size_) { return Bytes(); }
   length = std::min(length, file_size_ - offset);
   if (offset < held_at_ || offset + length > held_at_ + held_.size()) {
-    const std::uint64_t wanted = std::min(std::max(length, kPieceBytes), file_size_ - offset);
+    const std::uint64_t wanted = std::min(std::max(length, piece), file_size_ - offset);
     if (buffer_.size() < wanted) { buffer_.resize(wanted); }
     held_ = {};
     auto got = read(std::span(buffer_).first(wanted), offset);

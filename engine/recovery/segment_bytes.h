@@ -38,7 +38,9 @@ class SegmentBytes {
 
   [[nodiscard]] std::uint64_t file_size() const { return file_size_; }
   // The bytes from offset on: length of them, or fewer at the end of the file. Valid until the next call.
-  [[nodiscard]] Result<Bytes> at(std::uint64_t offset, std::uint64_t length);
+  [[nodiscard]] Result<Bytes> at(std::uint64_t offset, std::uint64_t length) { return at(offset, length, kPieceBytes); }
+  // The same, and nothing else is read.
+  [[nodiscard]] Result<Bytes> only(std::uint64_t offset, std::uint64_t length) { return at(offset, length, length); }
   // Forgets what was read, to see what a living writer has written since.
   void forget() { held_ = {}; }
 
@@ -53,7 +55,11 @@ class SegmentBytes {
   [[nodiscard]] std::vector<ByteRange> unreadable() const;
 
  private:
+  // Reads a piece of this length if not all is held.
+  [[nodiscard]] Result<Bytes> at(std::uint64_t offset, std::uint64_t length, std::uint64_t piece);
   [[nodiscard]] Result<std::size_t> read(std::span<std::byte> into, std::uint64_t offset);
+
+  static constexpr std::uint64_t kPieceBytes = std::uint64_t{1} << 20U;
 
   std::unique_ptr<platform::File> file_;
   std::uint64_t file_size_;

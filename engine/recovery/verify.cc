@@ -16,8 +16,8 @@ namespace {
 Result<Walked> walk_once(platform::FileSystem& files, const std::filesystem::path& folder, const WalkOptions& options) {
   auto identity = identify_store(files, folder);
   if (!identity) { return std::unexpected(std::move(identity.error())); }
-  auto facts =
-      scan_log(files, folder, identity->superblock, [](const ScannedFrame&) { return true; }, Unreadable::kZeros);
+  auto facts = scan_log(files, folder, identity->superblock, [](const ScannedFrame&) { return true; },
+                        {.unreadable = Unreadable::kZeros});
   if (!facts) { return std::unexpected(std::move(facts.error())); }
   Walked walked;
   walked.superblock = identity->superblock;
