@@ -94,6 +94,32 @@ TEST(WrongStart, AStartThatIsNoEdge) {
   }
 }
 
+TEST(WrongStart, AStartThatContradictsItself) {
+  SampleStore store;
+  const Scan whole = scan(store);
+  const std::vector<Mutation> mutations = {
+      [](ResumePoint& point) { point.totals.frames = 0; },
+      [](ResumePoint& point) { point.totals.frames = point.totals.events + 1; },
+      [](ResumePoint& point) { point.totals.first_recorded_ns = point.totals.last_recorded_ns + 1; },
+      // More events than there are positions before the edge; the sums fit if they go round.
+      [](ResumePoint& point) {
+        point.totals.first_position = Position(UINT64_MAX);
+        point.totals.events = point.point.position.value() + 1;
+      },
+  };
+  for (const ResumePoint& edge : whole.edges) {
+    for (const Mutation& mutate : mutations) {
+      ResumePoint start = edge;
+      mutate(start);
+      expect_refused(scan_from(store, start));
+    }
+  }
+  // Nothing is before the first segment.
+  ResumePoint first = whole.edges.front();
+  first.totals.previous_digest = 1;
+  expect_refused(scan_from(store, first));
+}
+
 TEST(WrongStart, AStartInAnotherSegment) {
   SampleStore store;
   const Scan whole = scan(store);
@@ -121,7 +147,7 @@ TEST(WrongStart, AStartThatFitsItselfAlone) {
   for (const ResumePoint& edge : whole.edges) {
     const auto bytes = store.contents(store.segment(edge.segment.value()));
     const std::uint64_t base = edge.point.offset.value() - edge.totals.end;
-    for (std::uint64_t end = kSegmentHeaderBytes; end <= bytes.size(); end += kFrameAlignment) {
+    for (std::uint64_t end = kFrameTrailerBytes; end <= bytes.size(); end += kFrameAlignment / 2) {
       // At the log's end stands a trailer, and nothing after it that could object.
       if (end == edge.totals.end || Offset(base + end) == whole.facts.end.offset) { continue; }
       ResumePoint start = edge;
@@ -131,6 +157,27 @@ TEST(WrongStart, AStartThatFitsItselfAlone) {
       const Scan got = scan_from(store, start);
       expect_damage(got);
       EXPECT_TRUE(got.shown.empty());
+      // Where no frame can end nothing is looked for.
+      const bool is_outside = end <= kSegmentHeaderBytes || end > bytes.size() - kSegmentFooterBytes;
+      if (is_outside || end % kFrameAlignment != 0) { expect_refused(got); }
+    }
+  }
+}
+
+// The frame after it was recorded before, or by an earlier writer.
+TEST(WrongStart, AStartThatIsLaterThanWhatFollows) {
+  SampleStore store;
+  const Scan whole = scan(store);
+  for (std::size_t n = 0; n + 1 < whole.edges.size(); ++n) {
+    ResumePoint late = whole.edges[n];
+    late.recorded_ns = late.totals.last_recorded_ns = whole.edges[n + 1].recorded_ns;
+    ResumePoint newer = whole.edges[n];
+    ++newer.epoch;
+    for (const ResumePoint& start : {late, newer}) {
+      const Scan got = scan_from(store, start);
+      expect_damage(got);
+      EXPECT_TRUE(got.shown.empty());
+      EXPECT_EQ(got.facts.end.position, start.point.position);
     }
   }
 }
