@@ -43,7 +43,8 @@ Status RunBytes::check(std::uint64_t window) const {
 Status RunBytes::populate(std::uint64_t offset, std::uint64_t length) const {
   if (mapping_ == nullptr || length == 0) { return {}; }
   auto here = mapping_->populate(offset, length);
-  if (!here) { return std::unexpected(std::move(here.error()).with_offset(Offset(offset))); }
+  // The mapping may have been made while the file still had another name.
+  if (!here) { return std::unexpected(std::move(here.error()).with_path(path_).with_offset(Offset(offset))); }
   return {};
 }
 
