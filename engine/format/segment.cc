@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "engine/format/index_file.h"
 #include "platform/checksum.h"
 
 namespace tidemark::engine {
@@ -80,6 +81,7 @@ std::string rejected_file_name(std::uint32_t epoch) { return std::string(kReject
 bool is_store_file_name(std::string_view name) {
   return name == kSuperblockNames[0] || name == kSuperblockNames[1] || name == kLockName ||
          name.starts_with(kRejectedPrefix) || parse_segment_file_name(name).has_value() ||
+         parse_index_file_name(name).has_value() || is_temporary_index_file_name(name) ||
          (name.ends_with(kTemporarySuffix) &&
           (name.starts_with(kSegmentPrefix) || name.starts_with("super-") || name.starts_with(kRejectedPrefix)));
 }

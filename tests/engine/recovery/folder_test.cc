@@ -29,15 +29,19 @@ TEST(Folder, AnySuperblockMakesItAStore) {
 
 TEST(Folder, OurFilesWithoutASuperblockAreUnfinished) {
   for (const std::string name : {"lock", "super-a.tmp", "super-b.tmp", "segment-0000000001.log.tmp",
-                                 "segment-0000000001.log", "segment-12345678901.log", "rejected-7", "rejected-7.tmp"}) {
+                                 "segment-0000000001.log", "segment-12345678901.log", "rejected-7", "rejected-7.tmp",
+                                 "index-00000000000000000000-00000000000000000001.run",
+                                 "index-00000000000000000000-00000000000000000001.run.tmp"}) {
     EXPECT_EQ(must(look({name})), FolderHolds::kUnfinished) << name;
   }
 }
 
 TEST(Folder, OtherThingsAreNoStore) {
-  for (const std::string name : {"note.txt", "super-c", "lock2", "segment-1.log", "segment-0000000000.log",
-                                 "segment-.log", "segment-00000000001.log", "segment-0000000001.log.bak", "x.tmp",
-                                 "segment--000000001.log", "segment-+000000001.log", "segment-0000000001.LOG"}) {
+  for (const std::string name :
+       {"note.txt", "super-c", "lock2", "segment-1.log", "segment-0000000000.log", "segment-.log",
+        "segment-00000000001.log", "segment-0000000001.log.bak", "x.tmp", "segment--000000001.log",
+        "segment-+000000001.log", "segment-0000000001.LOG", "index-0-1.run",
+        "index-00000000000000000001-00000000000000000001.run", "index-00000000000000000000-00000000000000000001.log"}) {
     const auto holds = look({"lock", name});
     ASSERT_TRUE(fails_with(holds, ErrorCode::kNotAStore)) << name;
     EXPECT_NE(holds.error().message().find(name), std::string::npos);
