@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/recovery/index_files.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <utility>
+
+#include "engine/format/index_file.h"
+#include "engine/log/index_note.h"
+#include "index/guarded.h"
+#include "index/run.h"
+
+namespace tidemark::engine {
+
+namespace {
+
+constexpr std::size_t kNone = SIZE_MAX;
+
+struct Candidate {
+  std::shared_ptr<const index::Run> run;
+  IndexNote note;
+  Position reach;            // how far the runs lead that begin with this one
+  std::size_t next = kNone;  // the one after it on that way
+
+  [[nodiscard]] std::uint32_t last_trailer() const { return note.at_end.totals.last_trailer; }
+};
+
+// The files of one look at the folder.
+struct Look {
+  std::vector<Candidate> candidates;  // by first, then by end
+  std::vector<std::filesystem::path> files;
+  std::vector<std::filesystem::path> temporaries;
+  bool lost_some = false;  // a file went away under the look
+};
+
+Result<Candidate> open_candidate(platform::FileSystem& files, const std::filesystem::path& path,
+                                 const IndexRange& range, const FileId& log_id) {
+  auto file = files.open(path, platform::OpenMode::kRead);
+  if (!file) { return std::unexpected(std::move(file.error())); }
+  auto run = index::Run::open(**file, path);
+  if (!run) { return std::unexpected(std::move(run.error())); }
+  const auto note = decode_index_note((*run)->note());
+  const bool fits = (*run)->first() == range.first && (*run)->end() == range.end && (*run)->log_id() == log_id &&
+                    note && note->at_end.point.position == range.end;
+  if (!fits) {
+    return std::unexpected(Error(ErrorCode::kDamaged, "the index run is not what its name says").with_path(path));
+  }
+  return Candidate{.run = std::move(*run), .note = *note, .reach = range.end};
+}
+
+Result<Look> look_at(platform::FileSystem& files, const std::filesystem::path& folder, const FileId& log_id) {
+  auto entries = files.list(folder);
+  if (!entries) { return std::unexpected(std::move(entries.error())); }
+  Look look;
+  // By the names' order they come by first, then by end.
+  for (const auto& entry : *entries) {
+    if (entry.is_folder) { continue; }
+    if (is_temporary_index_file_name(entry.name)) { look.temporaries.push_back(folder / entry.name); }
+    const auto range = parse_index_file_name(entry.name);
+    if (!range) { continue; }
+    std::filesystem::path path = folder / entry.name;
+    auto candidate = open_candidate(files, path, *range, log_id);
+    if (candidate) {
+      look.candidates.push_back(std::move(*candidate));
+    } else if (candidate.error().code() == ErrorCode::kNotFound) {
+      look.lost_some = true;
+      continue;
+    } else if (candidate.error().code() == ErrorCode::kOutOfMemory) {
+      continue;  // nothing is known of it, so it is not called useless
+    }
+    look.files.push_back(std::move(path));
+  }
+  return look;
+}
+
+// From the last to the first: each goes on with the one after it that leads furthest, the longest of those.
+void find_ways(std::vector<Candidate>& candidates) {
+  for (std::size_t i = candidates.size(); i-- > 0;) {
+    Candidate& one = candidates[i];
+    const auto after = std::ranges::equal_range(candidates, one.run->end(), {},
+                                                [](const Candidate& other) { return other.run->first(); });
+    for (const Candidate& other : after) {
+      if (other.note.trailer_before != one.last_trailer() || other.reach < one.reach) { continue; }
+      one.reach = other.reach;
+      one.next = static_cast<std::size_t>(&other - candidates.data());
+    }
+  }
+}
+
+std::size_t best_start(const std::vector<Candidate>& candidates) {
+  std::size_t best = kNone;
+  for (std::size_t i = 0; i < candidates.size() && candidates[i].run->first() == Position(0); ++i) {
+    if (candidates[i].note.trailer_before != 0) { continue; }
+    if (best == kNone || candidates[i].reach >= candidates[best].reach) { best = i; }
+  }
+  return best;
+}
+
+FoundIndex choose(Look look) {
+  find_ways(look.candidates);
+  FoundIndex found;
+  for (std::size_t i = best_start(look.candidates); i != kNone; i = look.candidates[i].next) {
+    found.runs.push_back(look.candidates[i].run);
+    found.end = look.candidates[i].note.at_end;
+  }
+  auto taken = found.runs.begin();  // in the order of the files
+  for (auto& path : look.files) {
+    if (taken != found.runs.end() && (*taken)->path() == path) {
+      ++taken;
+    } else {
+      found.leftovers.push_back(std::move(path));
+    }
+  }
+  for (auto& path : look.temporaries) { found.leftovers.push_back(std::move(path)); }
+  return found;
+}
+
+}  // namespace
+
+Result<FoundIndex> find_index(platform::FileSystem& files, const std::filesystem::path& folder, const FileId& log_id) {
+  // Beside a living writer a file may be merged away between the list and its opening: then what it became is listed
+  // the next time.
+  constexpr int kLooks = 4;
+  return index::guarded([&]() -> Result<FoundIndex> {
+    for (int n = 1;; ++n) {
+      auto look = look_at(files, folder, log_id);
+      if (!look) { return std::unexpected(std::move(look.error())); }
+      if (!look->lost_some || n == kLooks) { return choose(std::move(*look)); }
+    }
+  });
+}
+
+}  // namespace tidemark::engine

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+#include "engine/format/layout.h"
+#include "engine/log/resume_point.h"
+#include "index/tiers.h"
+#include "platform/file_system.h"
+#include "tidemark/error.hpp"
+
+namespace tidemark::engine {
+
+// What the index files in a store's folder are good for.
+struct FoundIndex {
+  index::Tiers::Runs runs;         // side by side from position 0 on, of this log
+  std::optional<ResumePoint> end;  // of the last run; none without runs
+  // Every other file of that kind, finished or not, but for those that there was no memory to look into. They are of
+  // no use to anybody who opens this store: a writer may remove them.
+  std::vector<std::filesystem::path> leftovers;
+};
+
+// Looks for the runs that lead furthest. Changes nothing. A file that is damaged, foreign, or not to be read is a
+// leftover, and what only follows it as well; it is no error. Of a run no more is read here than its header and its
+// checksums, so that what else is damaged in it shows when it is asked.
+//
+// Whether the log agrees with what the runs say, the scan must find out that goes on from their end. Errors: what
+// listing the folder says, and kOutOfMemory.
+[[nodiscard]] Result<FoundIndex> find_index(platform::FileSystem& files, const std::filesystem::path& folder,
+                                            const FileId& log_id);
+
+}  // namespace tidemark::engine
