@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "engine/log/index_policy.h"
 #include "platform/clock.h"
 #include "platform/file_system.h"
 #include "platform/machine.h"
@@ -15,6 +16,7 @@ struct Environment {
   // Whether the store has threads of its own. Without them all work is done by the calls that wait for it, in a fixed
   // order, so that a test can replay it: tickets must be waited for, and nothing happens when nobody calls.
   bool threads = true;
+  IndexPolicy index = {};
 };
 
 }  // namespace tidemark::engine

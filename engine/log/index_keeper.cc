@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/log/index_keeper.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "index/guarded.h"
+#include "index/merged_run_source.h"
+#include "index/run_format.h"
+#include "index/table_source.h"
+
+namespace tidemark::engine {
+
+namespace {
+
+using index::Tiers;
+using RunPointer = std::shared_ptr<const index::Run>;
+
+bool is_saved(const index::Run& run) { return !run.path().empty(); }
+
+// Ends with kStopped once nobody wants the run any more: a large merge takes long, and a store that closes must not
+// wait for it.
+class StoppableSource final : public index::RunSource {
+ public:
+  StoppableSource(index::RunSource& source, const std::atomic<bool>& stopping) : source_(source), stopping_(stopping) {}
+
+  Position first() const override { return source_.first(); }
+  Position end() const override { return source_.end(); }
+  std::uint64_t id_count() const override { return source_.id_count(); }
+  Status start() override { return source_.start(); }
+  Result<bool> next_key(KeyHead& into) override {
+    if (stopping()) { return std::unexpected(stopped()); }
+    return source_.next_key(into);
+  }
+  Status next_positions(std::span<std::uint32_t> into) override {
+    if (stopping()) { return std::unexpected(stopped()); }
+    return source_.next_positions(into);
+  }
+  Status rewind_keys() override { return source_.rewind_keys(); }
+  Status next_ids(std::span<index::HashedValue> into) override {
+    if (stopping()) { return std::unexpected(stopped()); }
+    return source_.next_ids(into);
+  }
+  Status next_places(std::span<index::Place> into) override {
+    if (stopping()) { return std::unexpected(stopped()); }
+    return source_.next_places(into);
+  }
+
+ private:
+  [[nodiscard]] bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
+  static Error stopped() { return Error(ErrorCode::kStopped, "the store is closing"); }
+
+  index::RunSource& source_;
+  const std::atomic<bool>& stopping_;
+};
+
+}  // namespace
+
+IndexKeeper::IndexKeeper(const Environment& environment, const std::filesystem::path& folder, const FileId& log_id,
+                         Catalog& catalog)
+    : policy_(environment.index),
+      threads_(environment.threads),
+      catalog_(catalog),
+      maker_(environment.files, folder, log_id) {}
+
+IndexKeeper::~IndexKeeper() { finish(false); }
+
+void IndexKeeper::start() {
+  if (!threads_) { return; }
+  wanted_ = true;
+  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
+
+void IndexKeeper::run(const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  while (changed_.wait(lock, stop, [this] { return wanted_; }) && !stop.stop_requested()) {
+    wanted_ = false;
+    lock.unlock();
+    work();
+    lock.lock();
+  }
+}
+
+void IndexKeeper::reserve() {
+  const std::scoped_lock lock(mutex_);
+  if (closed_.size() == closed_.capacity()) { closed_.reserve(2 * closed_.size() + 4); }
+}
+
+void IndexKeeper::add_closed(std::shared_ptr<const index::MemoryTable> table, const ResumePoint& at_end,
+                             std::uint32_t trailer_before) {
+  {
+    const std::scoped_lock lock(mutex_);
+    closed_.push_back({std::move(table), {.at_end = at_end, .trailer_before = trailer_before}});
+    if (at_end.point.offset > durable_) { return; }
+    wanted_ = true;
+  }
+  changed_.notify_one();
+}
+
+void IndexKeeper::durable(Offset end) {
+  {
+    const std::scoped_lock lock(mutex_);
+    if (end <= durable_) { return; }
+    const Offset before = std::exchange(durable_, end);
+    const bool more = std::ranges::any_of(closed_, [&](const Closed& closed) {
+      const Offset at = closed.note.at_end.point.offset;
+      return at > before && at <= end;
+    });
+    if (!more) { return; }
+    wanted_ = true;
+  }
+  changed_.notify_one();
+}
+
+void IndexKeeper::work() {
+  bool well = true;
+  while (!stopping_.load(std::memory_order_relaxed)) {
+    const auto closed = oldest_due();
+    if (!closed) { break; }
+    well = save_unsaved() && well;
+    const auto failures = counters().failures;
+    if (!replace_table(*closed, true)) { return; }
+    well = well && counters().failures == failures;
+  }
+  // A disk that does not take a table takes no merge: trying would only keep it full for others.
+  if (well) { merge(); }
+}
+
+void IndexKeeper::finish(bool clean) {
+  stopping_.store(true, std::memory_order_relaxed);
+  if (thread_.joinable()) {
+    thread_.request_stop();
+    thread_.join();
+  }
+  if (!clean || !save_unsaved()) { return; }
+  while (const auto closed = oldest_due()) {
+    if (!replace_table(*closed, false)) { return; }
+  }
+  remove_superseded();
+}
+
+std::optional<IndexKeeper::Closed> IndexKeeper::oldest_due() const {
+  const std::scoped_lock lock(mutex_);
+  if (closed_.empty() || closed_.front().note.at_end.point.offset > durable_) { return std::nullopt; }
+  return closed_.front();
+}
+
+// --- Tables ---
+
+bool IndexKeeper::replace_table(const Closed& closed, bool also_in_memory) {
+  return attempt([&] {
+    const auto view = catalog_.view();
+    // Only if closing one has failed half-way: then it and those after it stay as they are.
+    if (view->tables().front() != closed.table) { return false; }
+    index::TableSource source(closed.table,
+                              [&](const index::Key& key) { return view->count(key, closed.table->first); });
+    auto made = maker_.make(source, closed.note);
+    if (!made) {
+      failed(std::move(made.error()));
+      if (!also_in_memory) { return false; }
+      made = maker_.build(source, closed.note);
+    }
+    if (!made) { return failed(std::move(made.error())); }
+    catalog_.replace_oldest_table(*made);
+    const std::scoped_lock lock(mutex_);
+    closed_.erase(closed_.begin());
+    if (is_saved(**made)) {
+      ++counters_.tables_written;
+      counters_.bytes_written += (*made)->file_size();
+    } else {
+      ++counters_.tables_kept_in_memory;
+    }
+    return true;
+  });
+}
+
+bool IndexKeeper::save_unsaved() {
+  return attempt([&] {
+    const auto view = catalog_.view();
+    const Tiers::Runs& runs = view->runs();
+    for (std::size_t n = 0; n < runs.size(); ++n) {
+      if (is_saved(*runs[n])) { continue; }
+      if (!replace_runs(runs, {.first = n, .count = 1})) { return false; }
+      const std::scoped_lock lock(mutex_);
+      ++counters_.saved_later;
+    }
+    return true;
+  });
+}
+
+// --- Merging ---
+
+void IndexKeeper::merge() {
+  (void)attempt([&] {
+    while (true) {
+      const auto view = catalog_.view();
+      const auto group = due_group(view->runs());
+      if (!group || !replace_runs(view->runs(), *group)) { return true; }
+      {
+        const std::scoped_lock lock(mutex_);
+        ++counters_.merges;
+      }
+      remove_superseded();
+    }
+  });
+}
+
+// The neighbours at the end whose level is that of the last one. One that is smaller than what comes after it counts
+// with that, otherwise it would keep its neighbours apart for ever.
+std::optional<IndexKeeper::Group> IndexKeeper::due_group(const Tiers::Runs& runs) const {
+  if (runs.empty()) { return std::nullopt; }
+  const unsigned level = level_of(*runs.back());
+  std::size_t first = runs.size();
+  while (first > 0 && runs[first - 1]->first() >= damaged_end_ && level_of(*runs[first - 1]) <= level) { --first; }
+  const std::size_t count = runs.size() - first;
+  if (count < std::max<std::uint64_t>(policy_.merge_runs, 2)) { return std::nullopt; }
+  if (runs.back()->end() - runs[first]->first() > index::kRunEventsMax) { return std::nullopt; }
+  return Group{.first = first, .count = count};
+}
+
+unsigned IndexKeeper::level_of(const index::Run& run) const {
+  const std::uint64_t factor = std::max<std::uint64_t>(policy_.merge_runs, 2);
+  const std::uint64_t tables = (run.end() - run.first()) / std::max<std::uint64_t>(policy_.table_events, 1);
+  unsigned level = 0;
+  for (std::uint64_t n = tables; n >= factor; n /= factor) { ++level; }
+  return level;
+}
+
+bool IndexKeeper::replace_runs(const Tiers::Runs& all, const Group& group) {
+  const auto begin = all.begin() + static_cast<std::ptrdiff_t>(group.first);
+  const Tiers::Runs inputs(begin, begin + static_cast<std::ptrdiff_t>(group.count));
+  auto made = write_runs(inputs);
+  if (!made) {
+    if (made.error().code() == ErrorCode::kStopped) { return false; }
+    if (made.error().code() == ErrorCode::kDamaged) { damaged_end_ = inputs.back()->end(); }
+    return failed(std::move(made.error()));
+  }
+  std::vector<std::filesystem::path> merged;
+  for (const RunPointer& run : inputs) {
+    if (is_saved(*run)) { merged.push_back(run->path()); }
+  }
+  superseded_.reserve(superseded_.size() + merged.size());
+  catalog_.replace_runs(group.first, group.count, *made);
+  std::ranges::move(merged, std::back_inserter(superseded_));
+  const std::scoped_lock lock(mutex_);
+  counters_.bytes_written += (*made)->file_size();
+  return true;
+}
+
+Result<RunPointer> IndexKeeper::write_runs(const Tiers::Runs& inputs) {
+  const auto first = decode_index_note(inputs.front()->note());
+  const auto last = decode_index_note(inputs.back()->note());
+  if (!first || !last) {
+    return std::unexpected(Error(ErrorCode::kDamaged, "the note of an index run makes no sense")
+                               .with_path((first ? inputs.back() : inputs.front())->path()));
+  }
+  auto merged = index::MergedRunSource::make(inputs);
+  if (!merged) { return std::unexpected(std::move(merged.error())); }
+  const IndexNote note{.at_end = last->at_end, .trailer_before = first->trailer_before};
+  // One alone is no merge, and is written at the end, too.
+  if (inputs.size() == 1) { return maker_.make(**merged, note); }
+  StoppableSource source(**merged, stopping_);
+  return maker_.make(source, note);
+}
+
+void IndexKeeper::remove_superseded() {
+  auto done = maker_.remove(superseded_);
+  if (!done) { failed(std::move(done.error())); }
+}
+
+// --- What happened ---
+
+// False, so that it can be returned.
+bool IndexKeeper::failed(Error error) {
+  const std::scoped_lock lock(mutex_);
+  ++counters_.failures;
+  last_error_ = std::move(error);
+  return false;
+}
+
+// What the work gives, false if memory ran out.
+template <class Work>
+bool IndexKeeper::attempt(Work work) {
+  auto done = index::guarded([&]() -> Result<bool> { return work(); });
+  return done ? *done : failed(std::move(done.error()));
+}
+
+Status IndexKeeper::last_error() const {
+  const std::scoped_lock lock(mutex_);
+  return last_error_ ? Status(std::unexpected(*last_error_)) : Status();
+}
+
+IndexKeeper::Counters IndexKeeper::counters() const {
+  const std::scoped_lock lock(mutex_);
+  return counters_;
+}
+
+}  // namespace tidemark::engine
