@@ -313,6 +313,33 @@ TEST(IndexKeeperTest, ThePowerMayGoAtAnyCall) {
   EXPECT_GT(with_leftovers, 100U);
 }
 
+// A name that reaches the disk has its bytes there already.
+TEST(IndexKeeperTest, AFileIsDurableBeforeItHasItsName) {
+  for (std::uint64_t at = 1;; ++at) {
+    Folder folder(200);
+    std::uint64_t calls = 0;
+    {
+      Life life(folder);
+      const std::uint64_t start = folder.files.calls();
+      folder.files.set_fault_rule([&](const SeamCall& call) -> std::optional<SeamFault> {
+        if (call.number == start + at) { folder.files.power_off(); }
+        return std::nullopt;
+      });
+      live(life, 5, [] {}, [] {});
+      calls = folder.files.calls() - start;
+    }
+    folder.files.set_fault_rule({});
+    folder.files.power_off();
+    folder.files.power_on({.bytes = [](const std::filesystem::path&, std::uint64_t) { return 0; }});
+    for (const auto& path : folder.files.files()) {
+      const auto range = parse_index_file_name(path.filename().string());
+      if (!range) { continue; }
+      ASSERT_EQ(folder.contents(path), folder.log.file(range->first.value(), range->end.value())) << path;
+    }
+    if (calls < at) { break; }
+  }
+}
+
 // The inputs of a merge are removed only once the name of what they became is durable.
 TEST(IndexKeeperTest, AMergeNeverLeavesNeither) {
   for (std::uint64_t at = 1;; ++at) {
@@ -388,9 +415,10 @@ TEST(IndexKeeperTest, WithoutItsLockItNamesAndRemovesNothing) {
   life.expect_right();
 }
 
-// The lock is lost in the middle: at every call the folder stays as it is then, but for the temporary file.
+// The lock is lost in the middle: it is looked at right before a file gets its name, and before any is removed.
 TEST(IndexKeeperTest, TheLockMayBeLostAtAnyCall) {
   for (std::uint64_t at = 1;; ++at) {
+    SCOPED_TRACE("lost at call " + std::to_string(at));
     Folder folder(100);
     const auto lock = must(folder.files.lock(folder.folder / kLockName));
     Life life(folder);
@@ -400,20 +428,27 @@ TEST(IndexKeeperTest, TheLockMayBeLostAtAnyCall) {
     life.keeper.work();
     life.add_table();
     const std::uint64_t start = folder.files.calls();
-    bool looked = false;  // at the lock, since it is lost
+    bool allowed = false;  // the last call, but for removals, was a look at the lock that found it
+    std::uint64_t changes = 0;
     folder.files.set_fault_rule([&](const SeamCall& call) -> std::optional<SeamFault> {
       if (call.number == start + at) { folder.files.remove(folder.folder / kLockName); }
-      if (call.number > start + at) {
-        looked = looked || call.kind == SeamCall::Kind::kCheckLock;
-        EXPECT_TRUE(!looked || call.kind != SeamCall::Kind::kRename);
+      const bool removes = call.kind == SeamCall::Kind::kUnlink;
+      const bool is_temporary = call.path.ends_with(kTemporarySuffix);
+      if (call.kind == SeamCall::Kind::kRename || (removes && !is_temporary)) {
+        EXPECT_TRUE(allowed) << to_string(call.kind) << " " << call.path;
+        ++changes;
       }
+      if (!removes) { allowed = call.kind == SeamCall::Kind::kCheckLock && call.number < start + at; }
       return std::nullopt;
     });
     life.keeper.work();
     folder.files.set_fault_rule({});
     life.expect_right();
     ASSERT_GE(folder.expect_right(), 16U);
-    if (folder.files.calls() - start < at) { break; }
+    if (folder.files.calls() - start < at) {
+      EXPECT_EQ(changes, 5U);
+      break;
+    }
   }
 }
 

@@ -109,6 +109,17 @@ TEST_F(IndexFilesTest, TheOneThatLeadsFurthestCounts) {
   EXPECT_EQ(ends(), (Ends{24, 64}));  // few files rather than many
 }
 
+TEST_F(IndexFilesTest, ALongerOneThatLeadsNowhereDoesNotCount) {
+  put(0, 8);
+  put(0, 12);
+  put(8, 16);
+  put(8, 20);
+  put(16, 40);
+  put(16, 32);
+  EXPECT_EQ(ends(), (Ends{8, 16, 40}));
+  EXPECT_EQ(find().leftovers, (std::vector{path(0, 12), path(8, 20), path(16, 32)}));
+}
+
 TEST_F(IndexFilesTest, TheTrailersMustJoin) {
   put(0, 8);
   IndexNote other = log.note(8, 16);
