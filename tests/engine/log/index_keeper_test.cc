@@ -115,6 +115,33 @@ TEST(IndexKeeperTest, TablesBecomeFilesAndFewerFiles) {
   life.expect_right();
 }
 
+// On the operating system's files: a view from before goes on with maps of files that are long removed.
+TEST(IndexKeeperTest, OnRealFiles) {
+  const TempFolder folder;
+  platform::SimClock clock;
+  platform::SimMachine machine{7};
+  platform::FileSystem& files = platform::real_file_system();
+  const SampleLog log(9 * 8);
+  Catalog catalog;
+  IndexKeeper keeper({files, clock, machine, false, kSmall}, folder.path(), some_log_id(), catalog);
+  std::vector<std::pair<std::shared_ptr<const index::Tiers>, std::uint64_t>> views;
+  for (std::uint64_t end = 8; end <= log.size(); end += 8) {
+    for (int i = 0; i < 8; ++i) { log.add_to(catalog); }
+    views.emplace_back(catalog.view(), end);
+    keeper.add_closed(catalog.close_table(), log.edge(end), log.trailer_before(end - 8));
+    keeper.durable(log.edge(end).point.offset);
+    keeper.work();
+  }
+  EXPECT_TRUE(ok(keeper.last_error()));
+  EXPECT_EQ(must(files.list(folder.path())).size(), 1U);
+  const auto found = must(find_index(files, folder.path(), some_log_id()));
+  ASSERT_EQ(found.runs.size(), 1U);
+  EXPECT_EQ(found.end, log.edge(log.size()));
+  views.emplace_back(catalog.view(), log.size());
+  views.emplace_back(Catalog(found.runs).view(), log.size());
+  for (const auto& [view, end] : views) { expect_right_answers(*view, log, end); }
+}
+
 // Tables of any sizes, small ones that were closed early, a large batch: no run keeps its neighbours apart for ever.
 TEST(IndexKeeperTest, TablesOfAnySizeAreMerged) {
   Folder folder(20'000);
