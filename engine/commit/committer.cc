@@ -19,7 +19,8 @@ constexpr std::uint64_t kSyncBesideBytes = std::uint64_t{8} << 20U;
 }  // namespace
 
 Committer::Committer(Environment environment, CommitterOptions options, const LogEnd& end, LogWriter& writer,
-                     const SegmentMaker& maker, SuperblockStore& superblocks, Segments& segments, Catalog& catalog)
+                     const SegmentMaker& maker, SuperblockStore& superblocks, Segments& segments, Catalog& catalog,
+                     IndexKeeper* keeper)
     : environment_(environment),
       options_(options),
       epoch_(end.epoch),
@@ -27,6 +28,8 @@ Committer::Committer(Environment environment, CommitterOptions options, const Lo
       superblocks_(superblocks),
       segments_(segments),
       catalog_(catalog),
+      keeper_(keeper),
+      table_trailer_(end.indexed_trailer),
       spare_(maker, environment.threads,
              [this] {
                spare_ready_.add(1);
@@ -74,6 +77,7 @@ void Committer::set_durable(LogPoint point) {
   durable_ = point;
   if (written_.offset < point.offset) { written_ = point; }  // a roll moves the end of an empty tail
   durable_position_.store(point.position.value(), std::memory_order_release);
+  if (keeper_ != nullptr) { keeper_->durable(point.offset); }
   durable_moved_.add(1);
   if (position_waiters_.load(std::memory_order_relaxed) > 0) { durable_moved_.wake_all(); }
   if (dozing_) { wake_thread(); }
@@ -115,6 +119,11 @@ void Committer::lead(Lock& lock, bool sync) {
   current_.reset();
   leading_ = false;
   hand_over();
+  if (keeper_ != nullptr && !environment_.threads) {
+    lock.unlock();
+    keeper_->work();
+    lock.lock();
+  }
 }
 
 Status Committer::write_group(Group& group) {
@@ -136,11 +145,34 @@ Status Committer::write_group(Group& group) {
                      {member.frame.value(), event.body_offset});
       }
     }
+    if (keeper_ != nullptr && catalog_.newest_events() >= environment_.index.table_events) { close_table(); }
     return {};
   } catch (const std::bad_alloc&) {
     // In few words: nothing may be thrown at who leads.
     return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory"));
   }
+}
+
+// Without memory for it the table goes on growing.
+void Committer::close_table() {
+  const SegmentTotals& totals = writer_.totals();
+  if (totals.frames == 0) { return; }  // the edge at its end lies in the segment before, which the writer has left
+  try {
+    const Segment& segment = writer_.segment();
+    const ResumePoint at_end{.point = {Offset(segment.base().value() + totals.end), totals.next_position},
+                             .segment = segment.number(),
+                             .totals = totals,
+                             .recorded_ns = totals.last_recorded_ns,
+                             .epoch = epoch_};
+    keeper_->reserve();
+    keeper_->add_closed(catalog_.close_table(), at_end, table_trailer_);
+    table_trailer_ = totals.last_trailer;
+  } catch (const std::bad_alloc&) {}
+}
+
+void Committer::close_last_table(std::uint64_t events_min) {
+  if (keeper_ == nullptr || catalog_.newest_events() < std::max<std::uint64_t>(events_min, 1)) { return; }
+  close_table();
 }
 
 // Everything in the segment that is left becomes durable, then the superblock names the next one, and only then does a

@@ -19,6 +19,7 @@
 #include "engine/commit/recent.h"
 #include "engine/log/catalog.h"
 #include "engine/log/environment.h"
+#include "engine/log/index_keeper.h"
 #include "engine/log/log_point.h"
 #include "engine/log/log_writer.h"
 #include "engine/log/segment.h"
@@ -34,10 +35,11 @@ namespace tidemark::engine {
 // Where the log ends when the committer starts, as recovery left it: all of it durable.
 struct LogEnd {
   LogPoint point;
-  std::shared_ptr<Segment> segment;  // the active one
-  RecordedTime recorded;             // of the last frame
-  std::uint32_t trailer = 0;         // likewise, the low half
-  std::uint32_t epoch = 0;           // of this opening
+  std::shared_ptr<Segment> segment;   // the active one
+  RecordedTime recorded;              // of the last frame
+  std::uint32_t trailer = 0;          // likewise, the low half
+  std::uint32_t indexed_trailer = 0;  // of the last frame that the index files cover
+  std::uint32_t epoch = 0;            // of this opening
 };
 
 struct CommitterOptions {
@@ -72,7 +74,8 @@ struct Outcome {
 class Committer {
  public:
   Committer(Environment environment, CommitterOptions options, const LogEnd& end, LogWriter& writer,
-            const SegmentMaker& maker, SuperblockStore& superblocks, Segments& segments, Catalog& catalog);
+            const SegmentMaker& maker, SuperblockStore& superblocks, Segments& segments, Catalog& catalog,
+            IndexKeeper* keeper);
   ~Committer();
   Committer(const Committer&) = delete;
   Committer& operator=(const Committer&) = delete;
@@ -94,6 +97,10 @@ class Committer {
   // Waits until everything before the position has reached the level. kStoreFailed, kStopped, kClosed (closed before it
   // was reached).
   [[nodiscard]] Status reach(Position end, Level level, const std::stop_token& stop);
+
+  // After close(), if all went well: the events that no index file has become a table that one is made of, if there are
+  // so many.
+  void close_last_table(std::uint64_t events_min);
 
   // No appends from now on; everything sequenced is made durable; the threads end. Gives why not, if not.
   [[nodiscard]] Status close();
@@ -143,6 +150,7 @@ class Committer {
   void lead(Lock& lock, bool sync);
   [[nodiscard]] Status write_group(Group& group);
   [[nodiscard]] Status roll(Group& group);
+  void close_table();
   void sync_log(Lock& lock);
   void finish(Group& group, std::optional<Error> error);
   void fail(Error cause);
@@ -165,7 +173,9 @@ class Committer {
   LogWriter& writer_;  // of the thread that leads
   SuperblockStore& superblocks_;
   Segments& segments_;
-  Catalog& catalog_;  // added to by the thread that leads
+  Catalog& catalog_;             // added to by the thread that leads
+  IndexKeeper* const keeper_;    // none if there are no index files
+  std::uint32_t table_trailer_;  // of the last frame before the newest table; of the thread that leads
   SpareSegment spare_;
 
   // Held around every sync of the log, until its outcome stands in durable_ or failure_: the system tells an error to

@@ -5,8 +5,11 @@
 
 namespace tidemark::engine {
 
-Catalog::Catalog(index::Tiers::Runs runs)
-    : newest_(std::make_shared<index::MemoryTable>(runs.empty() ? Position(0) : runs.back()->end())) {
+Catalog::Catalog(index::Tiers::Runs runs) { start_with(std::move(runs)); }
+
+void Catalog::start_with(index::Tiers::Runs runs) {
+  newest_ = std::make_shared<index::MemoryTable>(runs.empty() ? Position(0) : runs.back()->end());
+  const std::scoped_lock lock(mutex_);
   view_ = std::make_shared<index::Tiers>(std::move(runs), index::Tiers::Tables{newest_});
 }
 

@@ -22,6 +22,8 @@ class Catalog {
  public:
   // Runs that lie side by side from position 0 on; what comes next follows them.
   explicit Catalog(index::Tiers::Runs runs = {});
+  // As if it had been made with these. Before anybody else knows it.
+  void start_with(index::Tiers::Runs runs);
 
   // May throw std::bad_alloc. Adding an event that is there already (after such a throw) is not supported.
   void add(const BodyKeys& keys, const EventNames& event, const EventId& id, const index::Place& place);

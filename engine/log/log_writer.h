@@ -50,6 +50,10 @@ class LogWriter {
   // Writes the footer of the active segment, syncs it, and goes on in the next. durable and epoch go into the footer.
   [[nodiscard]] Status roll(PreparedSegment next, Offset durable, std::uint32_t epoch);
 
+  // Where the log ends, as written: an edge between frames. Of the thread that leads.
+  [[nodiscard]] const SegmentTotals& totals() const { return totals_; }
+  [[nodiscard]] const Segment& segment() const { return *active_.segment; }
+
   // The file being written; syncing it is safe beside all of the above.
   [[nodiscard]] std::shared_ptr<platform::File> active_file() const;
 

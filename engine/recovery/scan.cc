@@ -18,7 +18,7 @@ class Scanner {
       : files_(files), folder_(std::move(folder)), superblock_(superblock), visit_(visit), options_(options) {}
 
   Result<ScanFacts> run() {
-    facts_.watermark = Offset(superblock_.durable_end);
+    facts_.watermark = std::max(Offset(superblock_.durable_end), options_.durable);
     if (auto done = list(); !done) { return std::unexpected(std::move(done.error())); }
     facts_.end.offset = Offset(kSegmentHeaderBytes);
     facts_.durable.offset = facts_.end.offset;

@@ -60,6 +60,8 @@ struct ScanOptions {
   // An edge up to which the log is known: whole and durable. Segments before it are looked for by their headers alone,
   // and frames are read from it on. If it is no edge of this log the log counts as damaged, with nothing read.
   std::optional<ResumePoint> start = {};
+  // The log is known to be durable up to here, whatever the superblock says.
+  Offset durable = {};
 };
 
 // Reads all segments. kIo, kUnsupportedFormat; everything else is a fact.

@@ -12,6 +12,7 @@
 
 #include "engine/recovery/apply.h"
 #include "engine/recovery/folder.h"
+#include "engine/recovery/index_files.h"
 #include "engine/recovery/scan.h"
 #include "engine/store/store_core.h"
 #include "platform/io.h"
@@ -402,7 +403,9 @@ class Opener {
     end.point = facts_.end;
     end.recorded = RecordedTime(std::chrono::nanoseconds(facts_.recorded_ns));
     end.trailer = facts_.totals.last_trailer;
+    end.indexed_trailer = index_.end ? index_.end->totals.last_trailer : 0;
     end.epoch = epoch;
+    for (const auto& path : index_.leftovers) { (void)files_.unlink(path); }  // of no use; the next opening tries again
     start_committer(end, {facts_.segments.back(), tail->file}, facts_.totals);
     if (facts_.spare) {
       auto file = files_.open(facts_.spare->path(), platform::OpenMode::kReadWrite);
@@ -412,7 +415,7 @@ class Opener {
   }
 
   Status check_clock() {
-    if (facts_.frames == 0) { return {}; }
+    if (facts_.end.position == Position(0)) { return {}; }
     const RecordedTime last_recorded{std::chrono::nanoseconds(facts_.recorded_ns)};
     if (last_recorded <= started_) { return {}; }
     if (last_recorded > kRecordedMax) {
@@ -435,16 +438,42 @@ class Opener {
     whole.segment = active.segment;
     core_->superblock_ = core_->superblocks_->current();
     core_->writer_ = std::make_unique<LogWriter>(std::move(active), totals);
+    if (environment_.index.files) {
+      core_->keeper_ = std::make_unique<IndexKeeper>(environment_, folder_, core_->superblock_.log_id, core_->catalog_);
+      core_->keeper_->guard_with(*core_->lock_);
+      core_->keeper_->durable(end.point.offset);
+    }
     core_->committer_ = std::make_unique<Committer>(
         environment_,
         CommitterOptions{options_.sync_interval, options_.segment_bytes_first, options_.segment_bytes_largest}, whole,
-        *core_->writer_, *core_->maker_, *core_->superblocks_, core_->segments_, core_->catalog_);
+        *core_->writer_, *core_->maker_, *core_->superblocks_, core_->segments_, core_->catalog_, core_->keeper_.get());
+    if (core_->keeper_) { core_->keeper_->start(); }
   }
 
   // --- both ---
 
+  // From where the index files end, if there are any.
   Status scan() {
-    auto facts = scan_log(files_, folder_, loaded_.newest, CatalogBuilder(core_->catalog_));
+    index_ = {};
+    if (environment_.index.files) {
+      auto found = find_index(files_, folder_, loaded_.newest.log_id);
+      if (!found) { return std::unexpected(std::move(found.error())); }
+      index_ = std::move(*found);
+      core_->catalog_.start_with(index_.runs);
+    }
+    if (auto done = scan_from({.start = index_.end}); !done || !index_.end) { return done; }
+    if (verdict_ != Verdict::kDamaged && verdict_ != Verdict::kSuspect) { return {}; }
+    // Either the log is not well, or the index is not this log's: the whole log tells. What was indexed was durable.
+    const Offset durable = index_.end->point.offset;
+    for (const auto& run : index_.runs) { index_.leftovers.push_back(run->path()); }
+    index_.runs.clear();
+    index_.end.reset();
+    core_->catalog_.start_with({});
+    return scan_from({.durable = durable});
+  }
+
+  Status scan_from(const ScanOptions& how) {
+    auto facts = scan_log(files_, folder_, loaded_.newest, CatalogBuilder(core_->catalog_), how);
     if (!facts) { return std::unexpected(std::move(facts.error())); }
     facts_ = std::move(*facts);
     verdict_ = judge(facts_.tail);
@@ -486,6 +515,7 @@ class Opener {
   const platform::SteadyTime started_steady_;
   platform::FileSystemTraits traits_;
   LoadedSuperblocks loaded_{};
+  FoundIndex index_;
   ScanFacts facts_;
   Verdict verdict_ = Verdict::kCleanEnd;
   std::shared_ptr<StoreCore> core_;

@@ -305,6 +305,10 @@ Status StoreCore::end() {
   if (!committer_) { return {}; }
   Status done = committer_->close();
   completions_.drain();
+  if (keeper_) {
+    if (done) { committer_->close_last_table(environment_.index.close_events); }
+    keeper_->finish(done.has_value());
+  }
   if (!done) { return done; }
   try {
     return seal();

@@ -11,6 +11,7 @@
 #include "engine/commit/completions.h"
 #include "engine/log/catalog.h"
 #include "engine/log/environment.h"
+#include "engine/log/index_keeper.h"
 #include "engine/log/log_writer.h"
 #include "engine/log/segment.h"
 #include "engine/log/segment_maker.h"
@@ -93,6 +94,7 @@ class StoreCore final : public ReadSource, public std::enable_shared_from_this<S
   std::unique_ptr<SegmentMaker> maker_;
   std::unique_ptr<SuperblockStore> superblocks_;
   std::unique_ptr<LogWriter> writer_;
+  std::unique_ptr<IndexKeeper> keeper_;   // none without index files, or in a read-only opening
   std::unique_ptr<Committer> committer_;  // none in a read-only opening
   Completions completions_;
 

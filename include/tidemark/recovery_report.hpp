@@ -27,7 +27,7 @@ enum class RecoveryKind : std::uint8_t {
 struct RecoveryReport {
   RecoveryKind kind = RecoveryKind::kCreated;
   std::uint32_t epoch = 0;        // of this opening; openings for writing count up
-  std::uint64_t frames_kept = 0;  // whole frames (batches) found
+  std::uint64_t frames_kept = 0;  // whole frames (batches) read, without those that index files cover
   std::uint64_t events_kept = 0;
   std::uint64_t frames_in_doubt = 0;  // of these, past what was known durable: rewritten and synced
   std::uint64_t bytes_in_doubt = 0;

@@ -74,8 +74,9 @@ struct World {
   platform::SimMachine machine{7};
   const std::filesystem::path folder = "/sim/store";
   const bool threads;
+  engine::IndexPolicy index{};
 
-  [[nodiscard]] engine::Environment environment() { return {files, clock, machine, threads}; }
+  [[nodiscard]] engine::Environment environment() { return {files, clock, machine, threads, index}; }
 
   [[nodiscard]] Result<Store> try_open(const OpenOptions& options = {}) {
     auto core = engine::open_store(folder, options, environment());
