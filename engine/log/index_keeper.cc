@@ -2,6 +2,7 @@
 #include "engine/log/index_keeper.h"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <utility>
 
@@ -19,40 +20,42 @@ using RunPointer = std::shared_ptr<const index::Run>;
 
 bool is_saved(const index::Run& run) { return !run.path().empty(); }
 
-// Ends with kStopped once nobody wants the run any more: a large merge takes long, and a store that closes must not
-// wait for it.
-class StoppableSource final : public index::RunSource {
+// How often a merge looks whether a table is due.
+constexpr std::uint64_t kCallsBetweenLooks = 16;
+
+// Asks before each of its parts whether to go on; if not, it ends with kStopped.
+class InterruptibleSource final : public index::RunSource {
  public:
-  StoppableSource(index::RunSource& source, const std::atomic<bool>& stopping) : source_(source), stopping_(stopping) {}
+  InterruptibleSource(index::RunSource& source, std::function<bool()> go_on)
+      : source_(source), go_on_(std::move(go_on)) {}
 
   Position first() const override { return source_.first(); }
   Position end() const override { return source_.end(); }
   std::uint64_t id_count() const override { return source_.id_count(); }
   Status start() override { return source_.start(); }
   Result<bool> next_key(KeyHead& into) override {
-    if (stopping()) { return std::unexpected(stopped()); }
+    if (!go_on_()) { return std::unexpected(stopped()); }
     return source_.next_key(into);
   }
   Status next_positions(std::span<std::uint32_t> into) override {
-    if (stopping()) { return std::unexpected(stopped()); }
+    if (!go_on_()) { return std::unexpected(stopped()); }
     return source_.next_positions(into);
   }
   Status rewind_keys() override { return source_.rewind_keys(); }
   Status next_ids(std::span<index::HashedValue> into) override {
-    if (stopping()) { return std::unexpected(stopped()); }
+    if (!go_on_()) { return std::unexpected(stopped()); }
     return source_.next_ids(into);
   }
   Status next_places(std::span<index::Place> into) override {
-    if (stopping()) { return std::unexpected(stopped()); }
+    if (!go_on_()) { return std::unexpected(stopped()); }
     return source_.next_places(into);
   }
 
  private:
-  [[nodiscard]] bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
   static Error stopped() { return Error(ErrorCode::kStopped, "the store is closing"); }
 
   index::RunSource& source_;
-  const std::atomic<bool>& stopping_;
+  const std::function<bool()> go_on_;
 };
 
 }  // namespace
@@ -260,7 +263,19 @@ Result<RunPointer> IndexKeeper::write_runs(const Tiers::Runs& inputs) {
   const IndexNote note{.at_end = last->at_end, .trailer_before = first->trailer_before};
   // One alone is no merge, and is written at the end, too.
   if (inputs.size() == 1) { return maker_.make(**merged, note); }
-  StoppableSource source(**merged, stopping_);
+  // A large merge takes long. A store that closes must not wait for it, and tables must not gather in memory
+  // meanwhile: their runs come behind those that are merged, which keep their place in the list.
+  std::uint64_t calls = 0;
+  bool tables_go = true;
+  InterruptibleSource source(**merged, [&] {
+    while (tables_go && calls % kCallsBetweenLooks == 0) {
+      const auto closed = oldest_due();
+      if (!closed) { break; }
+      tables_go = replace_table(*closed, true);
+    }
+    ++calls;
+    return !stopping_.load(std::memory_order_relaxed);
+  });
   return maker_.make(source, note);
 }
 

@@ -544,6 +544,35 @@ TEST(IndexKeeperTest, AMergeIsDroppedWhenTheStoreCloses) {
   life.expect_right();
 }
 
+// A merge can take long: tables that are closed meanwhile do not wait for its end.
+TEST(IndexKeeperTest, TablesAreWrittenInTheMiddleOfAMerge) {
+  Folder folder(200);
+  {
+    Life life(folder);
+    for (int i = 0; i < 3; ++i) { life.add_table(); }
+    life.keeper.finish(true);
+  }
+  Life life(folder);
+  std::vector<std::string> named;
+  folder.files.set_fault_rule([&](const SeamCall& call) -> std::optional<SeamFault> {
+    if (call.kind == SeamCall::Kind::kRename) { named.emplace_back(call.path.substr(call.path.rfind('/') + 1)); }
+    if (call.kind == SeamCall::Kind::kOpen && named.empty() && life.catalog.end() == Position(24)) {
+      life.add_table();
+      life.add_table();
+    }
+    return std::nullopt;
+  });
+  life.keeper.work();
+  folder.files.set_fault_rule({});
+  const auto name = [](std::uint64_t first, std::uint64_t end) {
+    return index_file_name({Position(first), Position(end)}) + std::string(kTemporarySuffix);
+  };
+  EXPECT_EQ(named, (std::vector{name(24, 32), name(32, 40), name(0, 24)}));
+  EXPECT_EQ(life.run_sizes(), (std::vector<std::uint64_t>{24, 8, 8}));
+  EXPECT_EQ(folder.expect_right(), 40U);
+  life.expect_right();
+}
+
 // Readers with views beside the keeper's thread, whatever fails meanwhile.
 TEST(IndexKeeperTest, ReadersBesideIt) {
   constexpr std::uint64_t kEvents = 2000;
