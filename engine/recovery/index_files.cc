@@ -31,7 +31,8 @@ struct Look {
   std::vector<Candidate> candidates;  // by first, then by end
   std::vector<std::filesystem::path> files;
   std::vector<std::filesystem::path> temporaries;
-  bool lost_some = false;  // a file went away under the look
+  bool lost_some = false;        // a file went away under the look
+  bool short_of_memory = false;  // for one of them
 };
 
 Result<Candidate> open_candidate(platform::FileSystem& files, const std::filesystem::path& path,
@@ -67,7 +68,7 @@ Result<Look> look_at(platform::FileSystem& files, const std::filesystem::path& f
       look.lost_some = true;
       continue;
     } else if (candidate.error().code() == ErrorCode::kOutOfMemory) {
-      continue;  // nothing is known of it, so it is not called useless
+      look.short_of_memory = true;
     }
     look.files.push_back(std::move(path));
   }
@@ -112,6 +113,8 @@ FoundIndex choose(Look look) {
       found.leftovers.push_back(std::move(path));
     }
   }
+  // What follows a file that there was no memory for may be as good as that one.
+  if (look.short_of_memory) { found.leftovers.clear(); }
   for (auto& path : look.temporaries) { found.leftovers.push_back(std::move(path)); }
   return found;
 }

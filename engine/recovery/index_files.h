@@ -17,8 +17,8 @@ namespace tidemark::engine {
 struct FoundIndex {
   index::Tiers::Runs runs;         // side by side from position 0 on, of this log
   std::optional<ResumePoint> end;  // of the last run; none without runs
-  // Every other file of that kind, finished or not, but for those that there was no memory to look into. They are of
-  // no use to anybody who opens this store: a writer may remove them.
+  // Every other file of that kind, finished or not; those that were not finished alone, if there was no memory to look
+  // into all. They are of no use to anybody who opens this store: a writer may remove them.
   std::vector<std::filesystem::path> leftovers;
 };
 
