@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "engine/format/index_file.h"
 #include "platform/checksum.h"
 
 namespace tidemark::engine {
@@ -50,6 +51,8 @@ class Scanner {
       if (entry.is_folder) { continue; }
       if (const auto number = parse_segment_file_name(entry.name)) {
         sizes_.emplace(number->value(), entry.size);
+      } else if (is_temporary_index_file_name(entry.name)) {
+        continue;  // no opening must fail because of one that cannot be removed
       } else if (is_store_file_name(entry.name) && entry.name.ends_with(kTemporarySuffix)) {
         facts_.leftovers.push_back(folder_ / entry.name);
       }

@@ -25,7 +25,8 @@ enum class Durability : std::uint8_t {
 };
 
 // What one append writes: events for any number of streams, streams that are only checked, and conditions over queries.
-// It is committed as a whole or not at all. Everything added is copied. A batch and its copies belong to one thread at a time.
+// It is committed as a whole or not at all. Everything added is copied. A batch and its copies belong to one thread at
+// a time.
 //
 // Append the same batch again after ErrorCode::kOutcomeUnknown: its events keep their ids, so that nothing is doubled.
 // An append of a batch without events is a pure check of its expectations and conditions.

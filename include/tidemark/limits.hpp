@@ -13,8 +13,8 @@ inline constexpr std::size_t kTagBytesMax = 255;          // and at least 1; UTF
 inline constexpr std::size_t kTagsPerEventMax = 64;
 inline constexpr std::size_t kEventBytesMax = std::size_t{16} << 20U;  // data and metadata of one event together
 inline constexpr std::size_t kBatchBytesMax = std::size_t{64} << 20U;  // a batch as it is written, names and all
-inline constexpr std::size_t kQueryNamesMax = 1024;       // types and tags of all items of a query
-inline constexpr std::size_t kConditionsMax = 256;        // fail_if_match of one batch
+inline constexpr std::size_t kQueryNamesMax = 1024;                    // types and tags of all items of a query
+inline constexpr std::size_t kConditionsMax = 256;                     // fail_if_match of one batch
 
 // Sizes that OpenOptions takes for segments.
 inline constexpr std::uint64_t kSegmentBytesMin = std::uint64_t{4} << 10U;
