@@ -50,7 +50,7 @@ class MemoryKeyIndex {
   [[nodiscard]] std::vector<Entry> list(KeyKind kind, const NamePage& page, Position end) const;
   // How many keys of a kind have a position below end.
   [[nodiscard]] std::uint64_t key_count(KeyKind kind, Position end) const;
-  // Calls visit for each of them, in no order. It must not add.
+  // Calls visit for each of them, in no order, with a lock held. The names stay as long as the index.
   void for_each(KeyKind kind, Position end, const std::function<void(const Key&)>& visit) const;
   // Calls visit for each key of every kind, with its positions. Only once nobody adds any more.
   void for_each_whole(const std::function<void(const Key&, std::span<const Position>)>& visit) const;
@@ -62,8 +62,11 @@ class MemoryKeyIndex {
   };
   struct Shard {
     mutable std::shared_mutex mutex;
-    std::deque<Postings> postings;  // stable addresses: the table's keys look at the names in here
-    std::unordered_map<Key, Postings*, KeyHash> table;
+    std::deque<Postings> postings;  // stable addresses: the tables' keys look at the names in here, and names stay
+    std::array<std::unordered_map<Key, Postings*, KeyHash>, 4> tables;  // a kind
+
+    [[nodiscard]] auto& table(KeyKind kind) { return tables[static_cast<std::size_t>(kind) - 1]; }
+    [[nodiscard]] const auto& table(KeyKind kind) const { return tables[static_cast<std::size_t>(kind) - 1]; }
   };
   static constexpr std::size_t kShards = 16;
 

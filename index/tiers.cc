@@ -104,6 +104,7 @@ Result<Postings> Tiers::postings(const Key& key, Position end) const {
 }
 
 Result<std::vector<Tiers::Entry>> Tiers::list(KeyKind kind, const NamePage& page, Position end) const {
+  if (runs_.empty() && tables_.size() == 1) { return tables_.front()->keys.list(kind, page, end); }
   std::vector<Entry> entries;
   std::string after(page.after);
   while (entries.size() < page.limit) {
@@ -180,17 +181,13 @@ Result<std::uint64_t> Tiers::key_count(KeyKind kind, Position end) const {
       count += table->keys.key_count(kind, end);
       continue;
     }
-    std::optional<Error> error;
-    table->keys.for_each(kind, end, [&](const Key& key) {
-      if (error) { return; }
+    std::vector<Key> keys;  // first all, so that nobody who adds waits for a file
+    table->keys.for_each(kind, end, [&](const Key& key) { keys.push_back(key); });
+    for (const Key& key : keys) {
       auto before = this->count(key, table->first);
-      if (!before) {
-        error = std::move(before.error());
-      } else if (*before == 0) {
-        ++count;
-      }
-    });
-    if (error) { return std::unexpected(std::move(*error)); }
+      if (!before) { return before; }
+      if (*before == 0) { ++count; }
+    }
   }
   return count;
 }

@@ -70,11 +70,7 @@ class Tiers {
   [[nodiscard]] Result<std::uint64_t> count(const Key& key, Position end) const;
   [[nodiscard]] Result<Postings> postings(const Key& key, Position end) const;
 
-  struct Entry {
-    std::string name;
-    std::uint64_t count;
-    Position last;
-  };
+  using Entry = MemoryKeyIndex::Entry;
   // The keys of a kind with a position below end, in the byte order of their names.
   [[nodiscard]] Result<std::vector<Entry>> list(KeyKind kind, const NamePage& page, Position end) const;
   // How many keys of a kind have a position below end.

@@ -70,7 +70,8 @@ struct Outcome {
 // A write or sync that fails is final (fail-stop): groups that were being written or synced get kOutcomeUnknown, the
 // others kStoreFailed, and so does every later call.
 //
-// Lock order: sync_mutex_, then mutex_, then the leaf locks of SpareSegment, Segments, LogWriter and SuperblockStore.
+// Lock order: sync_mutex_, then mutex_, then the leaf locks of SpareSegment, Segments, LogWriter, SuperblockStore,
+// Catalog and IndexKeeper.
 class Committer {
  public:
   Committer(Environment environment, CommitterOptions options, const LogEnd& end, LogWriter& writer,
@@ -133,8 +134,9 @@ class Committer {
   enum class Step : std::uint8_t { kGoOn, kWaited };  // kWaited: the lock was let go, look again
 
   // Sequencing.
+  // before: an older look, whose answers about conditions are gone on from.
   [[nodiscard]] Result<Heads> look_up(const EncodedBatch& batch, std::span<const Condition> conditions,
-                                      bool look_up_made_ids) const;
+                                      bool look_up_made_ids, const Heads& before) const;
   [[nodiscard]] Result<Receipt> answer_known(const EncodedBatch& batch, const Heads& heads) const;
   [[nodiscard]] Status overlay_matches(Heads& heads, std::span<const Condition> conditions);
   [[nodiscard]] bool uses_recent_id(const EncodedBatch& batch) const;

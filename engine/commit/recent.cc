@@ -28,16 +28,6 @@ void drop(Table& table, const index::Key& key, Position batch) {
   if (found != table.end() && found->second.last_batch == batch) { table.erase(found); }
 }
 
-// Calls visit for the category, the type and each tag of an event.
-template <class Visit>
-void for_each_name(const EncodedBatch& batch, const EventUse& event, const Visit& visit) {
-  const EventNames names = batch.names_of(event);
-  const index::Key& category = batch.keys().category(names.stream);
-  if (!category.name.empty()) { visit(category); }
-  visit(batch.keys().type(names.type));
-  for (const std::uint32_t tag : names.tags) { visit(batch.keys().tag(tag)); }
-}
-
 bool in_scope(const std::optional<index::Key>& scope, const BodyKeys& keys, const EventNames& event) {
   if (!scope) { return true; }
   return *scope == (scope->kind == index::KeyKind::kStream ? keys.stream(event.stream) : keys.category(event.stream));
@@ -73,18 +63,34 @@ void Recent::add(std::shared_ptr<const EncodedBatch> batch, Position first, std:
   if (newest_) { add_newest(batches_.back()); }
 }
 
+// Once for each name, however many events have it: this is under the sequencer's lock.
 void Recent::add_newest(const Entry& entry) {
+  const BodyKeys& keys = entry.batch->keys();
+  std::vector<Position> newest(keys.name_count());
   Position position = entry.first;
   for (const EventUse& event : entry.batch->events()) {
-    for_each_name(*entry.batch, event, [&](const index::Key& key) { put(*newest_, key, {position, entry.first}); });
+    const EventNames names = entry.batch->names_of(event);
+    newest[keys.category_number(names.stream)] = position;
+    newest[keys.type_number(names.type)] = position;
+    for (const std::uint32_t tag : names.tags) { newest[keys.tag_number(tag)] = position; }
     position = position.next();
+  }
+  for (std::size_t i = 0; i < newest.size(); ++i) {
+    const index::Key& key = keys.name(i);
+    if (key.name.empty()) { continue; }  // no category
+    const auto known = newest_->find(key);
+    // Streams of one category come one after the other.
+    if (known != newest_->end() && known->second.last_batch == entry.first) {
+      known->second.event = std::max(known->second.event, newest[i]);
+    } else {
+      put(*newest_, key, {newest[i], entry.first});
+    }
   }
 }
 
 void Recent::drop_newest(const Entry& entry) {
-  for (const EventUse& event : entry.batch->events()) {
-    for_each_name(*entry.batch, event, [&](const index::Key& key) { drop(*newest_, key, entry.first); });
-  }
+  const BodyKeys& keys = entry.batch->keys();
+  for (std::size_t i = 0; i < keys.name_count(); ++i) { drop(*newest_, keys.name(i), entry.first); }
 }
 
 bool Recent::may_have(const index::Key& key, Position from) const {

@@ -37,7 +37,7 @@ std::vector<StreamReceipt> name_streams(const EncodedBatch& batch) {
 }  // namespace
 
 Result<Committer::Heads> Committer::look_up(const EncodedBatch& batch, std::span<const Condition> conditions,
-                                            bool look_up_made_ids) const {
+                                            bool look_up_made_ids, const Heads& before) const {
   Heads heads;
   heads.as_of = written();  // the catalog covers what was written
   heads.index = catalog_.view();
@@ -47,12 +47,17 @@ Result<Committer::Heads> Committer::look_up(const EncodedBatch& batch, std::span
     if (!count) { return std::unexpected(std::move(count.error())); }
     heads.counts.push_back(*count);
   }
-  for (const Condition& condition : conditions) {
+  heads.matches = before.matches;
+  heads.matches.resize(conditions.size());
+  for (std::size_t i = 0; i < conditions.size(); ++i) {
+    const Condition& condition = conditions[i];
+    if (heads.matches[i]) { continue; }  // a match stays one
     auto positions = index::find_positions(*heads.index, condition.keys, heads.as_of, index::Way::kUp);
     if (!positions) { return std::unexpected(std::move(positions.error())); }
-    auto match = (*positions)->seek(condition.from());
+    // Only what is new since the look before: however long that one took, this one catches up.
+    auto match = (*positions)->seek(std::max(condition.from(), before.as_of));
     if (!match) { return std::unexpected(std::move(match.error())); }
-    heads.matches.push_back(*match);
+    heads.matches[i] = *match;
   }
   if (batch.has_given_ids() || look_up_made_ids) {
     EventFinder finder(heads.index, segments_.snapshot());
@@ -124,15 +129,20 @@ Result<Outcome> Committer::sequence(std::shared_ptr<EncodedBatch> batch, std::sp
   std::vector<StreamReceipt> streams = name_streams(*batch);
   bool wait_for_catalog = look_up_made_ids;
   bool asked_for_space = false;
+  Heads heads;
   for (;;) {
     if (wait_for_catalog) {
       if (auto done = reach(marks().sequenced.position, Level::kWritten, stop); !done) {
         return std::unexpected(std::move(done.error()));
       }
     }
-    auto looked_up = look_up(*batch, conditions, look_up_made_ids);
+    if (stop.stop_requested()) {
+      return std::unexpected(
+          Error(ErrorCode::kStopped, "stopped before the append had its place; nothing was appended"));
+    }
+    auto looked_up = look_up(*batch, conditions, look_up_made_ids, heads);
     if (!looked_up) { return std::unexpected(std::move(looked_up.error())); }
-    Heads& heads = *looked_up;
+    heads = std::move(*looked_up);
     if (heads.ids_found > 0) { return answer(answer_known(*batch, heads), heads.as_of); }
     Lock lock(mutex_);
     for (;;) {
@@ -145,7 +155,11 @@ Result<Outcome> Committer::sequence(std::shared_ptr<EncodedBatch> batch, std::sp
       }
       if (auto good = overlay_matches(heads, conditions); !good) { return std::unexpected(std::move(good.error())); }
       const Standing standing{batch->streams(), heads.counts, conditions, heads.matches};
-      if (!all_met(standing)) { return answer(std::unexpected(conflict(standing)), tail_.position); }
+      if (!all_met(standing)) {
+        const Position rests_on = tail_.position;
+        lock.unlock();  // what is said of it can be long
+        return answer(std::unexpected(conflict(standing)), rests_on);
+      }
       if (batch->empty()) { return answer(Receipt{}, tail_.position); }
       auto step = make_room(lock, *batch, room, stop);
       if (step && *step == Step::kGoOn) { step = make_space(lock, *batch, room, asked_for_space, stop); }

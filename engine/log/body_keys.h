@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -31,6 +32,13 @@ class BodyKeys {
   [[nodiscard]] const index::Key& category(std::uint32_t stream) const { return keys_[streams_ + stream]; }
   [[nodiscard]] const index::Key& type(std::uint32_t index) const { return keys_[2 * streams_ + index]; }
   [[nodiscard]] const index::Key& tag(std::uint32_t index) const { return keys_[2 * streams_ + types_ + index]; }
+
+  // What is not a stream, each with a number below name_count().
+  [[nodiscard]] std::size_t name_count() const { return keys_.size() - streams_; }
+  [[nodiscard]] const index::Key& name(std::size_t number) const { return keys_[streams_ + number]; }
+  [[nodiscard]] std::size_t category_number(std::uint32_t stream) const { return stream; }
+  [[nodiscard]] std::size_t type_number(std::uint32_t index) const { return std::size_t{streams_} + index; }
+  [[nodiscard]] std::size_t tag_number(std::uint32_t index) const { return std::size_t{streams_} + types_ + index; }
 
  private:
   std::vector<index::Key> keys_;  // streams | their categories | types | tags

@@ -55,7 +55,8 @@ class Batch {
   Batch& check(std::string_view stream, Expect expect);
 
   // Lets the append fail (kMatchConflict) if an event of the store matches the query, after options.after. The events
-  // of the batch itself do not count. Any number goes together, and beside expected versions: all must hold.
+  // of the batch itself do not count. Up to limits::kConditionsMax go together, and beside expected versions: all must
+  // hold. kInvalidArgument at the append for a query that is refused, and if there is no event at options.after.
   Batch& fail_if_match(const Query& query, const MatchOptions& options = {});
 
   // What an append of this batch would be refused for whatever the store holds: kInvalidArgument, kLimitExceeded.

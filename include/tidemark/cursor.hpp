@@ -67,8 +67,8 @@ class Cursor {
   // Whether the cursor ended well so far.
   [[nodiscard]] Status status() const;
 
-  // The last position that this read could see, whether the event at it matches or not; nothing in an empty store.
-  // A decision that rests on what the cursor gave, read to its end, is guarded by
+  // The last position that this read could see, whether the event at it matches or not; nothing in an empty store, or
+  // if the read was refused. A decision that rests on what the cursor gave, read to its end, is guarded by
   // Batch::fail_if_match(the same query, {.after = cursor.last_visible()}).
   [[nodiscard]] std::optional<Position> last_visible() const;
 

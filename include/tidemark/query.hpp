@@ -81,7 +81,7 @@ class Query {
 struct MatchOptions {
   // Events at this position and before it are left aside: what was known when the decision was made, usually
   // Cursor::last_visible(). It may lie past the last match, but there must be an event at it. Without it every event
-  // counts.
+  // counts. A position that was seen before it was durable is worth nothing after a crash of the machine: read again.
   std::optional<Position> after = {};
 };
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <gtest/gtest.h>
 #include <latch>
+#include <stop_token>
 #include <thread>
 
 #include "tests/store/support.h"
@@ -293,6 +294,19 @@ TEST(Durability, AFileThatIsNotSyncedStaysOpen) {
   EXPECT_TRUE(holds_open_for_writing(folder / engine::kSuperblockNames[0]));
   EXPECT_TRUE(holds_open_for_writing(folder / engine::kSuperblockNames[1]));
   must(store.close());
+}
+
+TEST(Durability, AStopBeforeItsPlaceAppendsNothing) {
+  World world;
+  Store store = world.open();
+  must(append(store, "a", "1"));
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_TRUE(fails_with(append(store, "a", "2", Expect::any(), {.stop = stop.get_token()}), ErrorCode::kStopped));
+  Batch check;
+  check.fail_if_match(Query::type("T"));
+  EXPECT_TRUE(fails_with(store.append(check, {.stop = stop.get_token()}), ErrorCode::kStopped));
+  EXPECT_EQ(lines(store), Lines{"0 a@0 1"});
 }
 
 }  // namespace

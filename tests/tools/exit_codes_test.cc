@@ -241,6 +241,12 @@ TEST_F(ExitCodes, FiveWhenStdoutCannotBeWritten) {
       run({"-c", "exec \"$0\" read \"$1\" --json >/dev/full", TIDEMARK_COMMAND, store_}, {.program = "/bin/sh"});
   EXPECT_EQ(ran.exit_code, 5);
   EXPECT_THAT(ran.err, HasSubstr("standard output: "));
+  // What was appended is there, and the command says so: nobody must append it again for want of an answer.
+  const Ran appended = run({"-c", "exec \"$0\" append \"$1\" new --type T >/dev/full", TIDEMARK_COMMAND, store_},
+                           {.program = "/bin/sh"});
+  EXPECT_EQ(appended.exit_code, 5);
+  EXPECT_THAT(appended.err, HasSubstr("the event is in the store: position "));
+  EXPECT_EQ(run({"read", store_, "--stream", "new", "--json"}).json_lines().size(), 1U);
 }
 
 TEST_F(ExitCodes, AReaderThatWentAwayEndsItQuietly) {

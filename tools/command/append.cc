@@ -140,7 +140,10 @@ Outcome<ExitCode> run_append(const AppendCommandOptions& options) {
   Output out;
   out.line(options.json ? receipt_json(options, *receipt) : receipt_text(*receipt));
   if (Status closed = store->close(); !closed) { return failed(closed.error()); }
-  return out.finish(ExitCode::kWell);
+  auto ended = out.finish(ExitCode::kWell);
+  // Who repeats the call for want of an answer would append twice.
+  if (!ended) { ended.error().message += fmt::format("; the event is in the store: {}", receipt_text(*receipt)); }
+  return ended;
 }
 
 }  // namespace tidemark::command

@@ -98,8 +98,10 @@ void add_append(CLI::App& app, AppendCommandOptions& options, Run& run) {
                  "given several times")
       ->type_name("JSON")
       ->allow_extra_args(false);
-  sub.add_option("--after", options.after,
-                 "The last position that was known: --fail-if-match leaves it and what stands before it aside")
+  sub.add_option(
+         "--after", options.after,
+         "The last position that was known: --fail-if-match leaves it and what stands before it aside, unless it "
+         "has an \"after\" of its own")
       ->type_name("N")
       ->check(whole_number);
   sub.add_flag("--raw", options.raw, "Take data and metadata as bytes, whether or not they are JSON");
