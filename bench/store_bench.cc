@@ -139,4 +139,32 @@ void read_all(benchmark::State& state) {
 }
 BENCHMARK(read_all)->UseRealTime();
 
+// Streams of ten events whose events came in batches of a thousand, so that each is in another frame: read whole, at
+// random. As many streams as asked.
+void whole_streams(benchmark::State& state) {
+  const OwnFolder folder;
+  auto store = Store::open(folder.path() / "store", {.durability = Durability::kBuffered});
+  if (!store) { return state.SkipWithError("open failed"); }
+  const std::vector<std::byte> data = random_data();
+  const auto streams = static_cast<std::uint64_t>(state.range(0));
+  for (std::uint64_t n = 0; n < 10 * streams;) {
+    Batch batch;
+    for (int i = 0; i < 1000; ++i, ++n) {
+      batch.to("stream-" + std::to_string(n * 7919 % streams)).add({.type = "T", .data = data});
+    }
+    if (!store->append(batch)) { return state.SkipWithError("append failed"); }
+  }
+  std::uint64_t next = 1;
+  for (auto _ : state) {
+    next = next * 6364136223846793005 + 1442695040888963407;
+    std::uint64_t sum = 0;
+    auto done = store->read(Query::stream("stream-" + std::to_string((next >> 33U) % streams)))
+                    .for_each([&](const Event& event) { sum += std::to_integer<unsigned>(event.data().back()); });
+    if (!done) { return state.SkipWithError("read failed"); }
+    benchmark::DoNotOptimize(sum);
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(whole_streams)->Arg(10'000)->Arg(100'000)->UseRealTime();
+
 }  // namespace

@@ -73,12 +73,16 @@ Status FrameReader::load(const index::Place& place, Position position) {
     if (access_ == Access::kMapped) { segment->set_verified(offset); }
   }
   const Bytes table = frame->subspan(kFrameHeaderBytes, header_.table_bytes);
-  if (!whole_ && static_cast<std::uint32_t>(platform::xxh3_64(table)) != header_.table_check) {
+  // In a frame of a thousand events they are as much work as a hundred events: once in a process.
+  const bool can_remember = access_ == Access::kMapped && end - offset >= Segment::kVerifiedFrameBytesMin;
+  const bool names_are_known = whole_ || (can_remember && segment->has_verified_names(offset));
+  if (!names_are_known && static_cast<std::uint32_t>(platform::xxh3_64(table)) != header_.table_check) {
     return std::unexpected(damaged("the versions in a frame do not match their checksum", offset, position));
   }
-  auto body = BodyView::open(header_, table,
-                             frame->subspan(kFrameHeaderBytes + header_.table_bytes, header_.body_bytes), !whole_);
+  auto body = BodyView::open(
+      header_, table, frame->subspan(kFrameHeaderBytes + header_.table_bytes, header_.body_bytes), !names_are_known);
   if (!body) { return std::unexpected(damaged("the names in a frame do not match their checksum", offset, position)); }
+  if (!names_are_known && can_remember) { segment->set_verified_names(offset); }
   body_ = *body;
   loaded_ = place.frame;
   return {};

@@ -75,6 +75,12 @@ Result<std::span<const std::byte>> Segment::view(std::uint64_t offset, std::uint
   return mapping_->bytes().subspan(offset, length);
 }
 
+void Segment::prefetch(std::uint64_t offset) const {
+  if (!mapped_.load(std::memory_order_acquire) || offset > size() || size() - offset < kPrefetchBytes) { return; }
+  const std::byte* const at = mapping_->bytes().data() + offset;
+  for (std::uint64_t line = 0; line < kPrefetchBytes; line += 64) { __builtin_prefetch(at + line); }
+}
+
 Result<std::unique_ptr<platform::File>> Segment::open_for_reading() const {
   auto file = files_.open(path_, platform::OpenMode::kRead);
   if (!file) { return std::unexpected(std::move(file.error()).with_segment(number())); }
@@ -86,6 +92,13 @@ bool Segment::is_verified(std::uint64_t frame_offset) const {
 }
 
 void Segment::set_verified(std::uint64_t frame_offset) const { set_bit(verified_, frame_offset / kVerifiedCellBytes); }
+
+// The cell after the one that the frame starts in: all of it is the frame's own.
+bool Segment::has_verified_names(std::uint64_t frame_offset) const {
+  return is_verified(frame_offset + kVerifiedCellBytes);
+}
+
+void Segment::set_verified_names(std::uint64_t frame_offset) const { set_verified(frame_offset + kVerifiedCellBytes); }
 
 std::shared_ptr<const SegmentList> Segments::snapshot() const {
   const std::scoped_lock lock(mutex_);

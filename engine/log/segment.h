@@ -34,6 +34,8 @@ class Segment {
   // Bytes of the mapped file. They were brought into memory before, so that a failing medium or a file cut short is
   // an error instead of a signal.
   [[nodiscard]] Result<std::span<const std::byte>> view(std::uint64_t offset, std::uint64_t length) const;
+  // Asks the processor for what begins at this offset, if it is mapped; waits for nothing and never fails.
+  void prefetch(std::uint64_t offset) const;
   // A descriptor of one's own, for reading without the map.
   [[nodiscard]] Result<std::unique_ptr<platform::File>> open_for_reading() const;
 
@@ -41,6 +43,11 @@ class Segment {
   // start within the same.
   [[nodiscard]] bool is_verified(std::uint64_t frame_offset) const;
   void set_verified(std::uint64_t frame_offset) const;
+  // The same for the table and the names alone, of a frame of at least kVerifiedFrameBytesMin: what else it holds is
+  // checked event by event.
+  static constexpr std::uint64_t kVerifiedFrameBytesMin = 192;
+  [[nodiscard]] bool has_verified_names(std::uint64_t frame_offset) const;
+  void set_verified_names(std::uint64_t frame_offset) const;
 
  private:
   [[nodiscard]] Status map() const;
@@ -48,6 +55,7 @@ class Segment {
 
   static constexpr std::uint64_t kWindowBytes = std::uint64_t{64} << 10U;
   static constexpr std::uint64_t kVerifiedCellBytes = 64;
+  static constexpr std::uint64_t kPrefetchBytes = 256;  // a frame's header, its names and the start of its first event
 
   platform::FileSystem& files_;
   const std::filesystem::path path_;

@@ -108,6 +108,18 @@ TEST_P(FrameReaderTest, InALargeFrameTheEventAloneIsChecked) {
   EXPECT_TRUE(ok(reader.read(list, place_of(large, large_at, 9), Position(0))));
   EXPECT_TRUE(fails_with(reader.read(list, place_of(large, large_at, 10), Position(0)), ErrorCode::kDamaged));
   EXPECT_TRUE(ok(reader.read(list, place_of(large, large_at, 11), Position(0))));
+  // And with another frame between, so that this one is met again with its names known.
+  for (const std::size_t n : {9U, 10U, 11U, 10U}) {
+    EXPECT_TRUE(ok(reader.read(list, place_of(small, small_at, 1), Position(0))));
+    const auto found = reader.read(list, place_of(large, large_at, n), Position(0));
+    if (n == 10) {
+      EXPECT_TRUE(fails_with(found, ErrorCode::kDamaged));
+    } else {
+      ASSERT_TRUE(ok(found));
+      EXPECT_EQ(found->version, Version(4 + n));
+      EXPECT_EQ(found->body->stream_name(found->record->stream), "large");
+    }
+  }
 }
 
 // The header, the table and the names belong to every event.
