@@ -142,7 +142,8 @@ const Event* CursorImpl::next() {
 
 // Makes event_ the one at this position.
 Status CursorImpl::show(Position position) {
-  auto place = index_->place(position);
+  const bool is_located = current_ < located_ && positions_[current_] == position;
+  auto place = is_located ? Result<index::Place>(places_[current_]) : index_->place(position);
   if (!place) { return std::unexpected(std::move(place.error())); }
   if (place->is_nowhere()) {
     EventAccess::fill_lost(event_, position, source_->lost_events().at(position));
@@ -185,13 +186,31 @@ Result<Position> CursorImpl::position_of(std::uint64_t ordinal) {
   if (!stream_) { return Position(ordinal); }
   if (ordinal < fetched_at_ || ordinal >= fetched_at_ + fetched_) {
     const bool forward = options_.direction == Direction::kForward;
-    const std::uint64_t before = std::min<std::uint64_t>(ordinal, positions_.size() - 1);
-    fetched_at_ = forward ? ordinal : ordinal - before;
-    auto got = stream_->positions(fetched_at_, positions_);
+    const std::uint64_t wanted = std::clamp<std::uint64_t>(left_, 1, positions_.size());
+    fetched_at_ = forward ? ordinal : ordinal - std::min(ordinal, wanted - 1);
+    const std::uint64_t n = forward ? wanted : ordinal - fetched_at_ + 1;
+    auto got = stream_->positions(fetched_at_, std::span(positions_).first(static_cast<std::size_t>(n)));
     fetched_ = got.value_or(0);
     if (!got) { return std::unexpected(std::move(got.error())); }
+    locate_fetched();
   }
-  return positions_[ordinal - fetched_at_];
+  current_ = static_cast<std::size_t>(ordinal - fetched_at_);
+  return positions_[current_];
+}
+
+// Events of one stream lie far apart: their places are all looked up, and the memory there asked for, before the first
+// is read, so that the processor waits for them together and not one after the other.
+void CursorImpl::locate_fetched() {
+  located_ = 0;
+  if (matches_ || options_.access != Access::kMapped) { return; }
+  for (; located_ < fetched_; ++located_) {
+    const auto place = index_->place(positions_[located_]);
+    if (!place) { return; }  // told when it is its turn
+    places_[located_] = *place;
+    if (place->is_nowhere()) { continue; }
+    const engine::Segment* const segment = engine::find_segment(*segments_, Offset(place->frame));
+    if (segment != nullptr) { segment->prefetch(Offset(place->frame) - segment->base()); }
+  }
 }
 
 }  // namespace detail

@@ -33,6 +33,7 @@ class CursorImpl {
   [[nodiscard]] Status show(Position position);
   void step_past(Position position);
   [[nodiscard]] Result<Position> position_of(std::uint64_t ordinal);
+  void locate_fetched();
 
   std::shared_ptr<const engine::ReadSource> source_;
   const Query query_;
@@ -50,6 +51,9 @@ class CursorImpl {
   std::array<Position, 64> positions_{};
   std::uint64_t fetched_at_ = 0;  // the ordinal of positions_[0]
   std::size_t fetched_ = 0;
+  std::array<index::Place, 64> places_{};  // of positions_, the first located_ of them
+  std::size_t located_ = 0;
+  std::size_t current_ = 0;  // in positions_: what position_of gave last
   Event event_;
   std::vector<std::string_view> tags_;
   Status status_;
