@@ -296,6 +296,45 @@ TEST(IndexFiles, ALogThatEndsBeforeItsIndexIsDamage) {
   EXPECT_EQ(life.index_files(), files);  // nothing was thrown away
 }
 
+// Index files of another course of the same log, such as a copy of the folder went on to have: the log decides.
+TEST(IndexFiles, ThoseOfAnotherCourseOfTheLogAreNotBelieved) {
+  Life life(4);
+  life.open();
+  for (int i = 0; i < 10; ++i) { life.append_some(); }
+  life.close();
+  const auto before = life.world.snapshot();
+  const auto facts = life.facts;
+  life.open();
+  for (int i = 0; i < 20; ++i) { life.append_some(); }
+  life.close();
+  const auto other = life.world.snapshot();
+  // Back, and on in another way, and further: without index files.
+  for (const auto& [path, bytes] : other) { life.world.files.remove(path); }
+  for (const auto& [path, bytes] : before) {
+    if (!path.ends_with(".run")) { life.world.files.set_contents(path, bytes); }
+  }
+  life.facts = facts;
+  life.world.index.files = false;
+  life.open();
+  for (int i = 0; i < 60; ++i) { life.append_some(); }
+  life.close();
+  for (const auto& [path, bytes] : other) {
+    if (path.ends_with(".run")) { life.world.files.set_contents(path, bytes); }
+  }
+  life.world.index.files = true;
+  {
+    Store beside = life.world.open({.read_only = true});
+    ASSERT_EQ(beside.info().events, life.facts.size());
+    life.expect_right(beside, life.facts.size());
+  }
+  life.open();
+  life.expect_right();
+  life.append_some();
+  life.close();
+  life.open();
+  life.expect_right();
+}
+
 // An opening reads what comes after the index files and not what is before.
 TEST(IndexFiles, AnOpeningReadsTheEndOfTheLogAlone) {
   Life life(8);
