@@ -54,9 +54,10 @@ class CatalogBuilder {
     tags_.clear();
     next_versions_.clear();
     const BodyKeys keys(frame.body);
+    const auto index = catalog_.view();
     for (std::uint32_t i = 0; i < frame.body.stream_count(); ++i) {
       next_versions_.push_back(frame.body.first_version(i).value());
-      const auto before = catalog_.view()->count(keys.stream(i), catalog_.end());
+      const auto before = index->count(keys.stream(i), catalog_.end());
       if (!before || *before != next_versions_.back()) { return false; }
     }
     const auto take = [&](const EventRecord& record, std::uint32_t offset) {
