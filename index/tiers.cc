@@ -15,14 +15,45 @@ Result<std::uint64_t> count_in(const Run& run, const RunKey& key, Position end) 
   return run.count_below(key, end);
 }
 
+// A key in a run, and how many of its positions are below the end.
+struct Counted {
+  RunKey key;
+  std::uint64_t count = 0;
+};
+
+Result<std::optional<Counted>> find_and_count(const Run& run, const Key& key, Position end) {
+  auto found = run.find(key);
+  if (!found) { return std::unexpected(std::move(found.error())); }
+  if (!*found) { return std::nullopt; }
+  auto count = count_in(run, **found, end);
+  if (!count) { return std::unexpected(std::move(count.error())); }
+  return Counted{**found, *count};
+}
+
 }  // namespace
 
 // --- Postings ---
 
+// What the question gives for the part's run, or for that run healed.
+template <class Ask>
+auto Postings::ask(const Part& part, Ask question) const -> decltype(question(**part.run, part.run_key)) {
+  auto answer = question(**part.run, part.run_key);
+  if (answer || healer_ == nullptr || !is_healable(answer.error())) { return answer; }
+  auto healed = healer_->heal(*part.run);
+  if (!healed) { return std::unexpected(std::move(healed.error())); }
+  auto key = (*healed)->find(key_);
+  if (!key) { return std::unexpected(std::move(key.error())); }
+  if (!*key || (*key)->base != part.base) {
+    return std::unexpected(
+        Error(ErrorCode::kDamaged, "the index contradicts the log: close the store and delete its index files"));
+  }
+  return question(**healed, **key);
+}
+
 Result<std::size_t> Postings::positions_in(const Part& part, std::uint64_t ordinal, std::span<Position> into) const {
   const auto room = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), part.base + part.count - ordinal));
-  if (part.run != nullptr) { return part.run->positions(part.run_key, ordinal, into.first(room)); }
-  return part.table->keys.positions(key_, ordinal - part.base, into.first(room), end_);
+  if (part.run == nullptr) { return part.table->keys.positions(key_, ordinal - part.base, into.first(room), end_); }
+  return ask(part, [&](const Run& run, const RunKey& key) { return run.positions(key, ordinal, into.first(room)); });
 }
 
 Result<std::size_t> Postings::positions(std::uint64_t ordinal, std::span<Position> into) const {
@@ -41,10 +72,10 @@ Result<std::size_t> Postings::positions(std::uint64_t ordinal, std::span<Positio
 Result<std::uint64_t> Postings::below(Position position) const {
   if (position >= end_) { return count_; }
   for (const Part& part : std::views::reverse(parts_)) {
-    const Position first = part.run != nullptr ? part.run->first() : part.table->first;
+    const Position first = part.run != nullptr ? (*part.run)->first() : part.table->first;
     if (position <= first) { continue; }
     if (part.run == nullptr) { return part.base + part.table->keys.count(key_, position); }
-    auto count = count_in(*part.run, part.run_key, position);
+    auto count = ask(part, [&](const Run& run, const RunKey& key) { return count_in(run, key, position); });
     if (!count) { return count; }
     return part.base + *count;
   }
@@ -53,15 +84,21 @@ Result<std::uint64_t> Postings::below(Position position) const {
 
 // --- Tiers ---
 
+template <class Ask>
+auto Tiers::ask(const RunPointer& run, Ask question) const -> decltype(question(*run)) {
+  auto answer = question(*run);
+  if (answer || healer_ == nullptr || !is_healable(answer.error())) { return answer; }
+  auto healed = healer_->heal(run);
+  if (!healed) { return std::unexpected(std::move(healed.error())); }
+  return question(**healed);
+}
+
 Result<std::uint64_t> Tiers::count_in_runs(const Key& key, Position end) const {
   for (const auto& run : std::views::reverse(runs_)) {
     if (end <= run->first()) { continue; }
-    auto found = run->find(key);
+    auto found = ask(run, [&](const Run& one) { return find_and_count(one, key, end); });
     if (!found) { return std::unexpected(std::move(found.error())); }
-    if (!*found) { continue; }
-    auto count = count_in(*run, **found, end);
-    if (!count) { return count; }
-    return (*found)->base + *count;
+    if (*found) { return (*found)->key.base + (*found)->count; }
   }
   return 0;
 }
@@ -76,19 +113,17 @@ Result<std::uint64_t> Tiers::count(const Key& key, Position end) const {
 }
 
 Result<Postings> Tiers::postings(const Key& key, Position end) const {
-  Postings postings(key, end);
+  Postings postings(key, end, healer_);
   for (const auto& run : std::views::reverse(runs_)) {
     if (end <= run->first()) { continue; }
-    auto found = run->find(key);
+    auto found = ask(run, [&](const Run& one) { return find_and_count(one, key, end); });
     if (!found) { return std::unexpected(std::move(found.error())); }
     if (!*found) { continue; }
-    const RunKey& run_key = **found;
-    auto count = count_in(*run, run_key, end);
-    if (!count) { return std::unexpected(std::move(count.error())); }
-    if (postings.parts_.empty()) { postings.count_ = run_key.base + *count; }
+    const auto& [run_key, count] = **found;
+    if (postings.parts_.empty()) { postings.count_ = run_key.base + count; }
     // An empty part is kept out, but for what it says of those before it.
-    if (*count > 0) {
-      postings.parts_.push_back({.run = run.get(), .run_key = run_key, .base = run_key.base, .count = *count});
+    if (count > 0) {
+      postings.parts_.push_back({.run = &run, .run_key = run_key, .base = run_key.base, .count = count});
     }
     if (run_key.base == 0) { break; }
   }
@@ -121,7 +156,7 @@ Result<std::vector<Tiers::Entry>> Tiers::list(KeyKind kind, const NamePage& page
     };
     for (const auto& run : runs_) {
       if (end <= run->first()) { continue; }
-      auto found = run->list(kind, after, page.prefix, wanted);
+      auto found = ask(run, [&](const Run& one) { return one.list(kind, after, page.prefix, wanted); });
       if (!found) { return std::unexpected(std::move(found.error())); }
       std::vector<std::string> own;
       for (auto& one : *found) { own.push_back(std::move(one.name)); }
@@ -151,7 +186,7 @@ Result<std::vector<Tiers::Entry>> Tiers::list(KeyKind kind, const NamePage& page
   return entries;
 }
 
-Result<std::uint64_t> Tiers::new_keys(const Run& run, KeyKind kind, Position end) const {
+Result<std::uint64_t> Tiers::new_keys(const Run& run, KeyKind kind, Position end) {
   if (run.end() <= end) { return run.beginning_count(kind); }
   std::uint64_t count = 0;
   RunKeyCursor keys(run, kind);
@@ -170,7 +205,7 @@ Result<std::uint64_t> Tiers::key_count(KeyKind kind, Position end) const {
   std::uint64_t count = 0;
   for (const auto& run : runs_) {
     if (end <= run->first()) { break; }
-    auto begun = new_keys(*run, kind, end);
+    auto begun = ask(run, [&](const Run& one) { return new_keys(one, kind, end); });
     if (!begun) { return begun; }
     count += *begun;
   }
@@ -200,11 +235,14 @@ Result<std::optional<Position>> Tiers::find(const EventId& id, Position end, con
   std::vector<Position> candidates;
   for (const auto& run : std::views::reverse(runs_)) {
     if (end <= run->first()) { continue; }
-    candidates.clear();
-    if (auto found = run->candidates(id, candidates); !found) { return std::unexpected(std::move(found.error())); }
+    auto found = ask(run, [&](const Run& one) {
+      candidates.clear();
+      return one.candidates(id, candidates);
+    });
+    if (!found) { return std::unexpected(std::move(found.error())); }
     for (const Position candidate : candidates) {
       if (candidate >= end) { break; }
-      auto at = run->place(candidate);
+      auto at = ask(run, [&](const Run& one) { return one.place(candidate); });
       if (!at) { return std::unexpected(std::move(at.error())); }
       auto right = check(candidate, *at);
       if (!right) { return std::unexpected(std::move(right.error())); }
@@ -228,9 +266,10 @@ Result<std::size_t> Tiers::places(Position from, std::span<Place> into) const {
     return 1;
   }
   const auto later = std::ranges::upper_bound(runs_, from, {}, [](const auto& run) { return run->first(); });
-  const Run& run = **(later - 1);
-  const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), run.end() - from));
-  if (auto done = run.places(from, into.first(n)); !done) { return std::unexpected(std::move(done.error())); }
+  const RunPointer& run = *(later - 1);
+  const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), run->end() - from));
+  auto done = ask(run, [&](const Run& one) { return one.places(from, into.first(n)); });
+  if (!done) { return std::unexpected(std::move(done.error())); }
   return n;
 }
 

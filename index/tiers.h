@@ -13,6 +13,7 @@
 #include "index/key.h"
 #include "index/memory_table.h"
 #include "index/run.h"
+#include "index/run_healer.h"
 #include "tidemark/error.hpp"
 #include "tidemark/event.hpp"
 #include "tidemark/types.hpp"
@@ -33,18 +34,21 @@ class Postings {
   friend class Tiers;
   // What one run or table has of them.
   struct Part {
-    const Run* run = nullptr;
+    const std::shared_ptr<const Run>* run = nullptr;
     RunKey run_key = {};
     const MemoryTable* table = nullptr;
     std::uint64_t base = 0;
     std::uint64_t count = 0;
   };
-  Postings(const Key& key, Position end) : key_(key), end_(end) {}
+  Postings(const Key& key, Position end, RunHealer* healer) : key_(key), end_(end), healer_(healer) {}
   [[nodiscard]] Result<std::size_t> positions_in(const Part& part, std::uint64_t ordinal,
                                                  std::span<Position> into) const;
+  template <class Ask>
+  [[nodiscard]] auto ask(const Part& part, Ask question) const -> decltype(question(**part.run, part.run_key));
 
   Key key_;
   Position end_;
+  RunHealer* healer_;
   std::uint64_t count_ = 0;
   std::vector<Part> parts_;  // oldest first, each with at least one
 };
@@ -54,14 +58,17 @@ class Postings {
 // built again. What it is made of never changes but for the last table, which grows.
 //
 // Every question names an end: positions from there on do not exist for it, so that readers with different views share
-// one index. Safe to ask from many threads. Errors are a run's: kDamaged, kIo.
+// one index. Safe to ask from many threads. A run that turns out to be damaged is healed, if there is somebody to do
+// it, and asked again. Errors are a run's or the healer's: kDamaged, kIo, kOutOfMemory.
 class Tiers {
  public:
   using Runs = std::vector<std::shared_ptr<const Run>>;
   using Tables = std::vector<std::shared_ptr<const MemoryTable>>;
 
-  // At least one table, the last one that grows.
-  Tiers(Runs runs, Tables tables) : runs_(std::move(runs)), tables_(std::move(tables)) {}
+  // At least one table, the last one that grows, unless nobody asks for places. The healer, if there is one, must live
+  // as long as this is asked.
+  Tiers(Runs runs, Tables tables, RunHealer* healer = nullptr)
+      : runs_(std::move(runs)), tables_(std::move(tables)), healer_(healer) {}
 
   [[nodiscard]] const Runs& runs() const { return runs_; }
   [[nodiscard]] const Tables& tables() const { return tables_; }
@@ -87,12 +94,17 @@ class Tiers {
   [[nodiscard]] Result<std::size_t> places(Position from, std::span<Place> into) const;
 
  private:
-  [[nodiscard]] Result<std::uint64_t> new_keys(const Run& run, KeyKind kind, Position end) const;
+  using RunPointer = std::shared_ptr<const Run>;
+  // What the question gives for a run, or for that run healed.
+  template <class Ask>
+  [[nodiscard]] auto ask(const RunPointer& run, Ask question) const -> decltype(question(*run));
+  [[nodiscard]] static Result<std::uint64_t> new_keys(const Run& run, KeyKind kind, Position end);
   // How many positions the key has in the runs alone.
   [[nodiscard]] Result<std::uint64_t> count_in_runs(const Key& key, Position end) const;
 
   Runs runs_;      // oldest first
   Tables tables_;  // likewise
+  RunHealer* healer_;
 };
 
 }  // namespace tidemark::index

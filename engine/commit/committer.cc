@@ -29,7 +29,6 @@ Committer::Committer(Environment environment, CommitterOptions options, const Lo
       segments_(segments),
       catalog_(catalog),
       keeper_(keeper),
-      table_trailer_(end.indexed_trailer),
       spare_(maker, environment.threads,
              [this] {
                spare_ready_.add(1);
@@ -153,21 +152,15 @@ Status Committer::write_group(Group& group) {
   }
 }
 
-// Without memory for it the table goes on growing.
 void Committer::close_table() {
   const SegmentTotals& totals = writer_.totals();
   if (totals.frames == 0) { return; }  // the edge at its end lies in the segment before, which the writer has left
-  try {
-    const Segment& segment = writer_.segment();
-    const ResumePoint at_end{.point = {Offset(segment.base().value() + totals.end), totals.next_position},
-                             .segment = segment.number(),
-                             .totals = totals,
-                             .recorded_ns = totals.last_recorded_ns,
-                             .epoch = epoch_};
-    keeper_->reserve();
-    keeper_->add_closed(catalog_.close_table(), at_end, table_trailer_);
-    table_trailer_ = totals.last_trailer;
-  } catch (const std::bad_alloc&) {}
+  const Segment& segment = writer_.segment();
+  keeper_->close_table({.point = {Offset(segment.base().value() + totals.end), totals.next_position},
+                        .segment = segment.number(),
+                        .totals = totals,
+                        .recorded_ns = totals.last_recorded_ns,
+                        .epoch = epoch_});
 }
 
 void Committer::close_last_table(std::uint64_t events_min) {

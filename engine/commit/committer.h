@@ -35,11 +35,10 @@ namespace tidemark::engine {
 // Where the log ends when the committer starts, as recovery left it: all of it durable.
 struct LogEnd {
   LogPoint point;
-  std::shared_ptr<Segment> segment;   // the active one
-  RecordedTime recorded;              // of the last frame
-  std::uint32_t trailer = 0;          // likewise, the low half
-  std::uint32_t indexed_trailer = 0;  // of the last frame that the index files cover
-  std::uint32_t epoch = 0;            // of this opening
+  std::shared_ptr<Segment> segment;  // the active one
+  RecordedTime recorded;             // of the last frame
+  std::uint32_t trailer = 0;         // likewise, the low half
+  std::uint32_t epoch = 0;           // of this opening
 };
 
 struct CommitterOptions {
@@ -175,9 +174,8 @@ class Committer {
   LogWriter& writer_;  // of the thread that leads
   SuperblockStore& superblocks_;
   Segments& segments_;
-  Catalog& catalog_;             // added to by the thread that leads
-  IndexKeeper* const keeper_;    // none if there are no index files
-  std::uint32_t table_trailer_;  // of the last frame before the newest table; of the thread that leads
+  Catalog& catalog_;           // added to by the thread that leads
+  IndexKeeper* const keeper_;  // none if there are no index files
   SpareSegment spare_;
 
   // Held around every sync of the log, until its outcome stands in durable_ or failure_: the system tells an error to

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/log/catalog.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace tidemark::engine {
@@ -10,7 +11,18 @@ Catalog::Catalog(index::Tiers::Runs runs) { start_with(std::move(runs)); }
 void Catalog::start_with(index::Tiers::Runs runs) {
   newest_ = std::make_shared<index::MemoryTable>(runs.empty() ? Position(0) : runs.back()->end());
   const std::scoped_lock lock(mutex_);
-  view_ = std::make_shared<index::Tiers>(std::move(runs), index::Tiers::Tables{newest_});
+  set_view(std::move(runs), {newest_});
+}
+
+void Catalog::heal_with(index::RunHealer* healer) {
+  healer_ = healer;
+  const std::scoped_lock lock(mutex_);
+  set_view(view_->runs(), view_->tables());
+}
+
+// Under the lock.
+void Catalog::set_view(index::Tiers::Runs runs, index::Tiers::Tables tables) {
+  view_ = std::make_shared<index::Tiers>(std::move(runs), std::move(tables), healer_);
 }
 
 void Catalog::add(const BodyKeys& keys, const EventNames& event, const EventId& id, const index::Place& place) {
@@ -29,7 +41,7 @@ std::shared_ptr<const index::MemoryTable> Catalog::close_table() {
   const std::scoped_lock lock(mutex_);
   index::Tiers::Tables tables = view_->tables();
   tables.push_back(next);
-  view_ = std::make_shared<index::Tiers>(view_->runs(), std::move(tables));
+  set_view(view_->runs(), std::move(tables));
   return std::exchange(newest_, std::move(next));
 }
 
@@ -43,7 +55,7 @@ void Catalog::replace_oldest_table(std::shared_ptr<const index::Run> run) {
   index::Tiers::Runs runs = view_->runs();
   runs.push_back(std::move(run));
   const index::Tiers::Tables& tables = view_->tables();
-  view_ = std::make_shared<index::Tiers>(std::move(runs), index::Tiers::Tables(tables.begin() + 1, tables.end()));
+  set_view(std::move(runs), {tables.begin() + 1, tables.end()});
 }
 
 void Catalog::replace_runs(std::size_t n, std::size_t count, std::shared_ptr<const index::Run> run) {
@@ -52,7 +64,17 @@ void Catalog::replace_runs(std::size_t n, std::size_t count, std::shared_ptr<con
   const auto first = runs.begin() + static_cast<std::ptrdiff_t>(n);
   *first = std::move(run);
   runs.erase(first + 1, first + static_cast<std::ptrdiff_t>(count));
-  view_ = std::make_shared<index::Tiers>(std::move(runs), view_->tables());
+  set_view(std::move(runs), view_->tables());
+}
+
+bool Catalog::replace_run(const std::shared_ptr<const index::Run>& old, std::shared_ptr<const index::Run> run) {
+  const std::scoped_lock lock(mutex_);
+  index::Tiers::Runs runs = view_->runs();
+  const auto at = std::ranges::find(runs, old);
+  if (at == runs.end()) { return false; }
+  *at = std::move(run);
+  set_view(std::move(runs), view_->tables());
+  return true;
 }
 
 }  // namespace tidemark::engine

@@ -8,6 +8,7 @@
 
 #include "engine/log/body_keys.h"
 #include "index/memory_table.h"
+#include "index/run_healer.h"
 #include "index/tiers.h"
 #include "tidemark/event.hpp"
 #include "tidemark/types.hpp"
@@ -24,6 +25,10 @@ class Catalog {
   explicit Catalog(index::Tiers::Runs runs = {});
   // As if it had been made with these. Before anybody else knows it.
   void start_with(index::Tiers::Runs runs);
+  // From now on a run that is found damaged while a view is asked is healed. The healer must live as long as somebody
+  // asks. Before anybody else knows the catalog.
+  void heal_with(index::RunHealer* healer);
+  [[nodiscard]] index::RunHealer* healer() const { return healer_; }
 
   // May throw std::bad_alloc. Adding an event that is there already (after such a throw) is not supported.
   void add(const BodyKeys& keys, const EventNames& event, const EventId& id, const index::Place& place);
@@ -44,8 +49,13 @@ class Catalog {
   void replace_oldest_table(std::shared_ptr<const index::Run> run);
   // Some runs, from the n-th on, become one.
   void replace_runs(std::size_t n, std::size_t count, std::shared_ptr<const index::Run> run);
+  // The same for one run, by any thread; false if it is not in the catalog any more.
+  bool replace_run(const std::shared_ptr<const index::Run>& old, std::shared_ptr<const index::Run> run);
 
  private:
+  void set_view(index::Tiers::Runs runs, index::Tiers::Tables tables);
+
+  index::RunHealer* healer_ = nullptr;
   std::shared_ptr<index::MemoryTable> newest_;  // of the adding thread
   mutable std::mutex mutex_;
   std::shared_ptr<const index::Tiers> view_;  // guarded by mutex_

@@ -61,13 +61,20 @@ class InterruptibleSource final : public index::RunSource {
 }  // namespace
 
 IndexKeeper::IndexKeeper(const Environment& environment, const std::filesystem::path& folder, const FileId& log_id,
-                         Catalog& catalog)
+                         Catalog& catalog, const Options& options)
     : policy_(environment.index),
       threads_(environment.threads),
+      files_(options.files),
       catalog_(catalog),
-      maker_(environment.files, folder, log_id) {}
+      maker_(environment.files, folder, log_id),
+      trailer_before_(options.trailer_before) {}
 
 IndexKeeper::~IndexKeeper() { finish(false); }
+
+void IndexKeeper::keep_files() {
+  files_ = true;
+  healed();  // they are in memory alone, as a healed one is
+}
 
 void IndexKeeper::start() {
   if (!threads_) { return; }
@@ -85,20 +92,24 @@ void IndexKeeper::run(const std::stop_token& stop) {
   }
 }
 
-void IndexKeeper::reserve() {
-  const std::scoped_lock lock(mutex_);
-  if (closed_.size() == closed_.capacity()) { closed_.reserve(2 * closed_.size() + 4); }
-}
-
-void IndexKeeper::add_closed(std::shared_ptr<const index::MemoryTable> table, const ResumePoint& at_end,
-                             std::uint32_t trailer_before) {
-  {
-    const std::scoped_lock lock(mutex_);
-    closed_.push_back({std::move(table), {.at_end = at_end, .trailer_before = trailer_before}});
-    if (at_end.point.offset > durable_) { return; }
-    wanted_ = true;
-  }
-  changed_.notify_one();
+// Room is made first: what was closed cannot be opened again.
+bool IndexKeeper::close_table(const ResumePoint& at_end) {
+  try {
+    {
+      const std::scoped_lock lock(mutex_);
+      if (closed_.size() == closed_.capacity()) { closed_.reserve(2 * closed_.size() + 4); }
+    }
+    auto table = catalog_.close_table();
+    {
+      const std::scoped_lock lock(mutex_);
+      closed_.push_back({std::move(table), {.at_end = at_end, .trailer_before = trailer_before_}});
+      trailer_before_ = at_end.totals.last_trailer;
+      if (at_end.point.offset > durable_) { return true; }
+      wanted_ = true;
+    }
+    changed_.notify_one();
+    return true;
+  } catch (const std::bad_alloc&) { return false; }
 }
 
 void IndexKeeper::durable(Offset end) {
@@ -116,8 +127,21 @@ void IndexKeeper::durable(Offset end) {
   changed_.notify_one();
 }
 
+void IndexKeeper::healed() {
+  {
+    const std::scoped_lock lock(mutex_);
+    healed_ = wanted_ = true;
+  }
+  changed_.notify_one();
+}
+
 void IndexKeeper::work() {
-  bool well = true;
+  bool some_healed = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    some_healed = std::exchange(healed_, false);
+  }
+  bool well = !some_healed || save_unsaved();
   while (!stopping_.load(std::memory_order_relaxed)) {
     const auto closed = oldest_due();
     if (!closed) { break; }
@@ -158,7 +182,7 @@ bool IndexKeeper::replace_table(const Closed& closed, bool also_in_memory) {
     if (view->tables().front() != closed.table) { return false; }
     index::TableSource source(closed.table,
                               [&](const index::Key& key) { return view->count(key, closed.table->first); });
-    auto made = maker_.make(source, closed.note);
+    auto made = make(source, closed.note);
     if (!made) {
       failed(std::move(made.error()));
       if (!also_in_memory) { return false; }
@@ -178,13 +202,18 @@ bool IndexKeeper::replace_table(const Closed& closed, bool also_in_memory) {
   });
 }
 
+Result<RunPointer> IndexKeeper::make(index::RunSource& source, const IndexNote& note) const {
+  return files_ ? maker_.make(source, note) : maker_.build(source, note);
+}
+
 bool IndexKeeper::save_unsaved() {
+  if (!files_) { return true; }
   return attempt([&] {
     const auto view = catalog_.view();
     const Tiers::Runs& runs = view->runs();
     for (std::size_t n = 0; n < runs.size(); ++n) {
       if (is_saved(*runs[n])) { continue; }
-      if (!replace_runs(runs, {.first = n, .count = 1})) { return false; }
+      if (replace_runs(runs, {.first = n, .count = 1}) != Replaced::kDone) { return false; }
       const std::scoped_lock lock(mutex_);
       ++counters_.saved_later;
     }
@@ -199,7 +228,10 @@ void IndexKeeper::merge() {
     while (true) {
       const auto view = catalog_.view();
       const auto group = due_group(view->runs());
-      if (!group || !replace_runs(view->runs(), *group)) { return true; }
+      if (!group) { return true; }
+      const Replaced replaced = replace_runs(view->runs(), *group);
+      if (replaced == Replaced::kFailed) { return true; }
+      if (replaced == Replaced::kHealed) { continue; }
       {
         const std::scoped_lock lock(mutex_);
         ++counters_.merges;
@@ -230,14 +262,16 @@ unsigned IndexKeeper::level_of(const index::Run& run) const {
   return level;
 }
 
-bool IndexKeeper::replace_runs(const Tiers::Runs& all, const Group& group) {
+IndexKeeper::Replaced IndexKeeper::replace_runs(const Tiers::Runs& all, const Group& group) {
   const auto begin = all.begin() + static_cast<std::ptrdiff_t>(group.first);
   const Tiers::Runs inputs(begin, begin + static_cast<std::ptrdiff_t>(group.count));
   auto made = write_runs(inputs);
   if (!made) {
-    if (made.error().code() == ErrorCode::kStopped) { return false; }
+    if (made.error().code() == ErrorCode::kStopped) { return Replaced::kFailed; }
+    if (heal(inputs, made.error())) { return Replaced::kHealed; }
     if (made.error().code() == ErrorCode::kDamaged) { damaged_end_ = inputs.back()->end(); }
-    return failed(std::move(made.error()));
+    failed(std::move(made.error()));
+    return Replaced::kFailed;
   }
   std::vector<std::filesystem::path> merged;
   for (const RunPointer& run : inputs) {
@@ -248,7 +282,15 @@ bool IndexKeeper::replace_runs(const Tiers::Runs& all, const Group& group) {
   std::ranges::move(merged, std::back_inserter(superseded_));
   const std::scoped_lock lock(mutex_);
   counters_.bytes_written += (*made)->file_size();
-  return true;
+  return Replaced::kDone;
+}
+
+// Whether the error is of one of the files, and that one is healed now.
+bool IndexKeeper::heal(const Tiers::Runs& inputs, const Error& error) {
+  if (catalog_.healer() == nullptr || !index::is_healable(error)) { return false; }
+  const auto damaged = std::ranges::find_if(
+      inputs, [&](const RunPointer& run) { return is_saved(*run) && run->path() == error.path(); });
+  return damaged != inputs.end() && catalog_.healer()->heal(*damaged).has_value();
 }
 
 Result<RunPointer> IndexKeeper::write_runs(const Tiers::Runs& inputs) {
@@ -262,7 +304,7 @@ Result<RunPointer> IndexKeeper::write_runs(const Tiers::Runs& inputs) {
   if (!merged) { return std::unexpected(std::move(merged.error())); }
   const IndexNote note{.at_end = last->at_end, .trailer_before = first->trailer_before};
   // One alone is no merge, and is written at the end, too.
-  if (inputs.size() == 1) { return maker_.make(**merged, note); }
+  if (inputs.size() == 1) { return make(**merged, note); }
   // A large merge takes long. A store that closes must not wait for it, and tables must not gather in memory
   // meanwhile: their runs come behind those that are merged, which keep their place in the list.
   std::uint64_t calls = 0;
@@ -276,7 +318,7 @@ Result<RunPointer> IndexKeeper::write_runs(const Tiers::Runs& inputs) {
     ++calls;
     return !stopping_.load(std::memory_order_relaxed);
   });
-  return maker_.make(source, note);
+  return make(source, note);
 }
 
 void IndexKeeper::remove_superseded() {

@@ -35,28 +35,31 @@ namespace tidemark::engine {
 // A crash leaves whole files, temporary ones, and files beside the one that they were merged into (find_index).
 class IndexKeeper {
  public:
+  struct Options {
+    bool files = true;                 // otherwise all runs stay in memory: nothing in the folder is touched
+    std::uint32_t trailer_before = 0;  // of the last frame that the catalog's runs are about, as in IndexNote
+  };
   // The catalog must outlive it. Runs that the catalog begins with are those of find_index.
   IndexKeeper(const Environment& environment, const std::filesystem::path& folder, const FileId& log_id,
-              Catalog& catalog);
+              Catalog& catalog, const Options& options);
   ~IndexKeeper();
   IndexKeeper(const IndexKeeper&) = delete;
   IndexKeeper& operator=(const IndexKeeper&) = delete;
 
   // Before start() and work(): see IndexFileMaker.
   void guard_with(platform::FileLock& lock) { maker_.guard_with(lock); }
+  // Before start(): from now on runs are files, those that are in memory alone soon, too.
+  void keep_files();
   // Starts the thread, if the environment has threads. It looks for runs to merge at once.
   void start();
 
-  // These two are for the thread that adds to the catalog. Neither does I/O; both may throw std::bad_alloc, and then
-  // nothing has changed.
-  // After this the next add_closed cannot throw: to be called before Catalog::close_table, which cannot be undone.
-  void reserve();
-  // The table that close_table gave, with at least one event; the edge of the log at its end; and the low half of the
-  // trailer of the last frame before it, 0 if there is none.
-  void add_closed(std::shared_ptr<const index::MemoryTable> table, const ResumePoint& at_end,
-                  std::uint32_t trailer_before);
+  // For the thread that adds to the catalog: closes its newest table, with at least one event, at the edge of the log
+  // at its end. Does no I/O. False without memory for it: then the table goes on growing.
+  bool close_table(const ResumePoint& at_end);
   // By any thread: the log is durable below this log offset.
   void durable(Offset end);
+  // By any thread: a run of the catalog was healed, and is in memory alone.
+  void healed();
 
   // Without a thread: does what is due. By one thread at a time.
   void work();
@@ -93,7 +96,10 @@ class IndexKeeper {
   void merge();
   [[nodiscard]] std::optional<Group> due_group(const index::Tiers::Runs& runs) const;
   [[nodiscard]] unsigned level_of(const index::Run& run) const;
-  [[nodiscard]] bool replace_runs(const index::Tiers::Runs& all, const Group& group);
+  enum class Replaced : std::uint8_t { kDone, kHealed, kFailed };  // kHealed: one of them was, look again
+  [[nodiscard]] Replaced replace_runs(const index::Tiers::Runs& all, const Group& group);
+  [[nodiscard]] bool heal(const index::Tiers::Runs& inputs, const Error& error);
+  [[nodiscard]] Result<std::shared_ptr<const index::Run>> make(index::RunSource& source, const IndexNote& note) const;
   [[nodiscard]] Result<std::shared_ptr<const index::Run>> write_runs(const index::Tiers::Runs& inputs);
   void remove_superseded();
   bool failed(Error error);
@@ -102,8 +108,11 @@ class IndexKeeper {
 
   const IndexPolicy policy_;
   const bool threads_;
+  bool files_;
   Catalog& catalog_;
   IndexFileMaker maker_;
+
+  std::uint32_t trailer_before_;  // the newest table; of the thread that adds to the catalog
 
   // Of the thread that works.
   std::vector<std::filesystem::path> superseded_;  // files that are merged into others and not removed yet
@@ -115,6 +124,7 @@ class IndexKeeper {
   std::vector<Closed> closed_;  // oldest first; guarded by mutex_, like all below
   Offset durable_;
   bool wanted_ = false;  // the thread has something to look at
+  bool healed_ = false;  // since it looked
   std::optional<Error> last_error_;
   Counters counters_;
   std::jthread thread_;  // last, so that it ends before what it uses

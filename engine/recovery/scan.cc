@@ -259,6 +259,14 @@ class Scanner {
     raise_watermark(Offset(header.durable));
     edges_.push_back(facts_.end);
     settle_edges();
+    if (options_.passed) {
+      options_.passed({.point = facts_.end,
+                       .segment = segment.number(),
+                       .totals = facts_.totals,
+                       .recorded_ns = header.recorded_ns,
+                       .epoch = header.epoch},
+                      facts_.durable.offset);
+    }
     return true;
   }
 

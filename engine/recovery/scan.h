@@ -62,6 +62,8 @@ struct ScanOptions {
   std::optional<ResumePoint> start = {};
   // The log is known to be durable up to here, whatever the superblock says.
   Offset durable = {};
+  // Told after each frame of the edge behind it, and how far the log is known to be durable. May be empty.
+  std::function<void(const ResumePoint& edge, Offset durable)> passed = {};
 };
 
 // Reads all segments. kIo, kUnsupportedFormat; everything else is a fact.

@@ -11,8 +11,10 @@
 #include <vector>
 
 #include "engine/recovery/apply.h"
+#include "engine/recovery/catalog_builder.h"
 #include "engine/recovery/folder.h"
 #include "engine/recovery/index_files.h"
+#include "engine/recovery/index_healer.h"
 #include "engine/recovery/scan.h"
 #include "engine/store/store_core.h"
 #include "platform/io.h"
@@ -43,54 +45,6 @@ Status check_options(const OpenOptions& options) {
   }
   return {};
 }
-
-// Puts a scanned frame's events into a catalog; adds none of them unless all are right.
-class CatalogBuilder {
- public:
-  explicit CatalogBuilder(Catalog& catalog) : catalog_(catalog) {}
-
-  bool operator()(const ScannedFrame& frame) {
-    events_.clear();
-    tags_.clear();
-    next_versions_.clear();
-    const BodyKeys keys(frame.body);
-    const auto index = catalog_.view();
-    for (std::uint32_t i = 0; i < frame.body.stream_count(); ++i) {
-      next_versions_.push_back(frame.body.first_version(i).value());
-      const auto before = index->count(keys.stream(i), catalog_.end());
-      if (!before || *before != next_versions_.back()) { return false; }
-    }
-    const auto take = [&](const EventRecord& record, std::uint32_t offset) {
-      if (frame.body.first_version(record.stream) + record.ordinal != Version(next_versions_[record.stream]++)) {
-        return false;
-      }
-      events_.push_back({record.stream, record.type, tags_.size(), record.tags.size(), offset, record.id});
-      tags_.insert(tags_.end(), record.tags.begin(), record.tags.end());
-      return true;
-    };
-    if (!for_each_event(frame.header, frame.body, frame.header.body_bytes, take)) { return false; }
-    const Offset place(frame.segment.base().value() + frame.offset);
-    for (const auto& event : events_) {
-      const auto tags = std::span(tags_).subspan(event.first_tag, event.tags);
-      catalog_.add(keys, {event.stream, event.type, tags}, event.id, {place.value(), event.offset});
-    }
-    return true;
-  }
-
- private:
-  struct Event {
-    std::uint32_t stream;
-    std::uint32_t type;
-    std::size_t first_tag;
-    std::size_t tags;
-    std::uint32_t offset;
-    EventId id;
-  };
-  Catalog& catalog_;
-  std::vector<Event> events_;
-  std::vector<std::uint32_t> tags_;
-  std::vector<std::uint64_t> next_versions_;
-};
 
 }  // namespace
 
@@ -172,6 +126,7 @@ class Opener {
       auto alive = files_.is_locked(folder_ / kLockName);
       if (!alive || !*alive || look == kLooks) { break; }
     }
+    core_->keeper_.reset();
     show_read_only();
     return {};
   }
@@ -309,6 +264,10 @@ class Opener {
     LogEnd end;
     end.point.offset = Offset(kSegmentHeaderBytes);
     end.epoch = 1;
+    if (environment_.index.files) {
+      core_->heal_index(log_id);
+      make_keeper(log_id);
+    }
     start_committer(end, std::move(*first), SegmentTotals{});
     return {};
   }
@@ -404,9 +363,11 @@ class Opener {
     end.point = facts_.end;
     end.recorded = RecordedTime(std::chrono::nanoseconds(facts_.recorded_ns));
     end.trailer = facts_.totals.last_trailer;
-    end.indexed_trailer = index_.end ? index_.end->totals.last_trailer : 0;
     end.epoch = epoch;
-    for (const auto& path : index_.leftovers) { (void)files_.unlink(path); }  // of no use; the next opening tries again
+    if (index_is_doubtful_) {
+      if (auto done = replace_index_files(); !done) { return done; }
+    }
+    remove_leftovers();
     start_committer(end, {facts_.segments.back(), tail->file}, facts_.totals);
     if (facts_.spare) {
       auto file = files_.open(facts_.spare->path(), platform::OpenMode::kReadWrite);
@@ -439,11 +400,7 @@ class Opener {
     whole.segment = active.segment;
     core_->superblock_ = core_->superblocks_->current();
     core_->writer_ = std::make_unique<LogWriter>(std::move(active), totals);
-    if (environment_.index.files) {
-      core_->keeper_ = std::make_unique<IndexKeeper>(environment_, folder_, core_->superblock_.log_id, core_->catalog_);
-      core_->keeper_->guard_with(*core_->lock_);
-      core_->keeper_->durable(end.point.offset);
-    }
+    if (core_->keeper_) { core_->keeper_->durable(end.point.offset); }
     core_->committer_ = std::make_unique<Committer>(
         environment_,
         CommitterOptions{options_.sync_interval, options_.segment_bytes_first, options_.segment_bytes_largest}, whole,
@@ -455,30 +412,69 @@ class Opener {
 
   // From where the index files end, if there are any.
   Status scan() {
-    index_ = {};
-    if (environment_.index.files) {
-      auto found = find_index(files_, folder_, loaded_.newest.log_id);
-      if (!found) { return std::unexpected(std::move(found.error())); }
-      index_ = std::move(*found);
-      core_->catalog_.start_with(index_.runs);
-    }
+    if (!environment_.index.files) { return scan_from({}); }
+    core_->heal_index(loaded_.newest.log_id);
+    auto found = find_index(files_, folder_, loaded_.newest.log_id);
+    if (!found) { return std::unexpected(std::move(found.error())); }
+    index_ = std::move(*found);
+    index_is_doubtful_ = false;
     if (auto done = scan_from({.start = index_.end}); !done || !index_.end) { return done; }
     if (verdict_ != Verdict::kDamaged && verdict_ != Verdict::kSuspect) { return {}; }
     // Either the log is not well, or the index is not this log's: the whole log tells. What was indexed was durable.
+    // No file is removed before that is known, and none is made that would stand beside them.
     const Offset durable = index_.end->point.offset;
-    for (const auto& run : index_.runs) { index_.leftovers.push_back(run->path()); }
-    index_.runs.clear();
-    index_.end.reset();
-    core_->catalog_.start_with({});
+    index_ = {};
+    index_is_doubtful_ = true;
     return scan_from({.durable = durable});
   }
 
-  Status scan_from(const ScanOptions& how) {
-    auto facts = scan_log(files_, folder_, loaded_.newest, CatalogBuilder(core_->catalog_), how);
+  // Tables that are full become runs as the scan goes on. A writer makes files of them, up to what is known to be
+  // durable: then the scan's memory does not depend on how much of the log it reads.
+  Status scan_from(ScanOptions how) {
+    core_->catalog_.start_with(index_.runs);
+    IndexKeeper* keeper = nullptr;
+    if (environment_.index.files) {
+      make_keeper(loaded_.newest.log_id);
+      keeper = core_->keeper_.get();
+    }
+    CatalogBuilder builder(core_->catalog_, keeper, environment_.index.table_events);
+    how.passed = [&](const ResumePoint& edge, Offset durable) { builder.pass(edge, durable); };
+    auto facts = scan_log(files_, folder_, loaded_.newest, std::ref(builder), how);
     if (!facts) { return std::unexpected(std::move(facts.error())); }
     facts_ = std::move(*facts);
     verdict_ = judge(facts_.tail);
     return {};
+  }
+
+  // They are of no use; what cannot be removed the next opening tries again. But one of them may have been made anew.
+  void remove_leftovers() {
+    const auto view = core_->catalog_.view();
+    for (const auto& path : index_.leftovers) {
+      const bool is_used = std::ranges::any_of(view->runs(), [&](const auto& run) { return run->path() == path; });
+      if (!is_used) { (void)files_.unlink(path); }
+    }
+  }
+
+  // The log is well, so the index files are another log's. All go before the first of the new ones comes.
+  Status replace_index_files() {
+    auto found = find_index(files_, folder_, loaded_.newest.log_id);
+    if (!found) { return std::unexpected(std::move(found.error())); }
+    for (const auto& run : found->runs) { found->leftovers.push_back(run->path()); }
+    bool all_gone = true;
+    for (const auto& path : found->leftovers) {
+      auto gone = files_.unlink(path);
+      all_gone = all_gone && (gone || gone.error().code() == ErrorCode::kNotFound);
+    }
+    if (all_gone) { core_->keeper_->keep_files(); }
+    return {};
+  }
+
+  void make_keeper(const FileId& log_id) {
+    core_->keeper_ = std::make_unique<IndexKeeper>(
+        environment_, folder_, log_id, core_->catalog_,
+        IndexKeeper::Options{.files = !options_.read_only && !index_is_doubtful_,
+                             .trailer_before = index_.end ? index_.end->totals.last_trailer : 0});
+    if (core_->lock_) { core_->keeper_->guard_with(*core_->lock_); }
   }
 
   void fill_report(std::uint32_t epoch) {
@@ -517,6 +513,7 @@ class Opener {
   platform::FileSystemTraits traits_;
   LoadedSuperblocks loaded_{};
   FoundIndex index_;
+  bool index_is_doubtful_ = false;  // there are index files, and none of them was used
   ScanFacts facts_;
   Verdict verdict_ = Verdict::kCleanEnd;
   std::shared_ptr<StoreCore> core_;

@@ -52,6 +52,13 @@ std::shared_ptr<StoreCore> StoreCore::make(std::filesystem::path folder, const O
 
 StoreCore::~StoreCore() { (void)close(); }
 
+void StoreCore::heal_index(const FileId& log_id) {
+  healer_ = std::make_unique<IndexHealer>(environment_.files, folder_, log_id, catalog_, [this] {
+    if (keeper_) { keeper_->healed(); }
+  });
+  catalog_.heal_with(healer_.get());
+}
+
 Status StoreCore::check_process() const {
   if (!is_forked()) { return {}; }
   return std::unexpected(Error(ErrorCode::kForked,

@@ -17,6 +17,7 @@
 #include "engine/log/segment_maker.h"
 #include "engine/log/superblock_store.h"
 #include "engine/read/read_source.h"
+#include "engine/recovery/index_healer.h"
 #include "platform/file_system.h"
 #include "tidemark/store.hpp"
 
@@ -72,6 +73,8 @@ class StoreCore final : public ReadSource, public std::enable_shared_from_this<S
                                              bool attend);
   [[nodiscard]] Status check_writable() const;
   [[nodiscard]] Result<std::vector<index::Tiers::Entry>> list(index::KeyKind kind, const ListOptions& options) const;
+  // From now on runs of the catalog that turn out to be damaged are built again from the log.
+  void heal_index(const FileId& log_id);
   [[nodiscard]] Status end();
   [[nodiscard]] Status seal();
 
@@ -90,6 +93,7 @@ class StoreCore final : public ReadSource, public std::enable_shared_from_this<S
 
   // Each with its own threads' rules; see there.
   Catalog catalog_;
+  std::unique_ptr<IndexHealer> healer_;  // none without index files
   Segments segments_;
   std::unique_ptr<SegmentMaker> maker_;
   std::unique_ptr<SuperblockStore> superblocks_;

@@ -37,21 +37,15 @@ class Life {
       : folder_(folder),
         found_(must(engine::find_index(folder.files, folder.folder, some_log_id()))),
         catalog(found_.runs),
-        keeper(folder.environment(), folder.folder, some_log_id(), catalog),
-        first_(catalog.end().value()) {
+        keeper(folder.environment(), folder.folder, some_log_id(), catalog,
+               {.trailer_before = folder.log.trailer_before(catalog.end().value())}) {
     for (const auto& leftover : found_.leftovers) { must(folder.files.unlink(leftover)); }
   }
 
   void add(std::uint64_t events) {
     for (std::uint64_t i = 0; i < events; ++i) { folder_.log.add_to(catalog); }
   }
-  void close() {
-    keeper.reserve();
-    auto table = catalog.close_table();
-    const std::uint64_t end = catalog.end().value();
-    keeper.add_closed(std::move(table), folder_.log.edge(end), folder_.log.trailer_before(first_));
-    first_ = end;
-  }
+  void close() { ASSERT_TRUE(keeper.close_table(folder_.log.edge(catalog.end().value()))); }
   // Makes all durable that was added.
   void sync() { keeper.durable(folder_.log.edge(catalog.end().value()).point.offset); }
   void add_table(std::uint64_t events = 8) {
@@ -74,9 +68,6 @@ class Life {
  public:
   engine::Catalog catalog;
   engine::IndexKeeper keeper;
-
- private:
-  std::uint64_t first_;  // of the table that grows
 };
 
 // What a life does, in the same order each time; every call of the keeper is told of first.

@@ -47,12 +47,12 @@ TEST(IndexKeeperTest, OnRealFiles) {
   platform::FileSystem& files = platform::real_file_system();
   const SampleLog log(9 * 8);
   Catalog catalog;
-  IndexKeeper keeper({files, clock, machine, false, kSmall}, folder.path(), some_log_id(), catalog);
+  IndexKeeper keeper({files, clock, machine, false, kSmall}, folder.path(), some_log_id(), catalog, {});
   std::vector<std::pair<std::shared_ptr<const index::Tiers>, std::uint64_t>> views;
   for (std::uint64_t end = 8; end <= log.size(); end += 8) {
     for (int i = 0; i < 8; ++i) { log.add_to(catalog); }
     views.emplace_back(catalog.view(), end);
-    keeper.add_closed(catalog.close_table(), log.edge(end), log.trailer_before(end - 8));
+    ASSERT_TRUE(keeper.close_table(log.edge(end)));
     keeper.durable(log.edge(end).point.offset);
     keeper.work();
   }

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/recovery/catalog_builder.h"
+
+#include <span>
+
+#include "engine/log/body_keys.h"
+
+namespace tidemark::engine {
+
+bool CatalogBuilder::operator()(const ScannedFrame& frame) {
+  events_.clear();
+  tags_.clear();
+  next_versions_.clear();
+  const BodyKeys keys(frame.body);
+  const auto index = catalog_.view();
+  for (std::uint32_t i = 0; i < frame.body.stream_count(); ++i) {
+    next_versions_.push_back(frame.body.first_version(i).value());
+    const auto before = index->count(keys.stream(i), catalog_.end());
+    if (!before || *before != next_versions_.back()) { return false; }
+  }
+  const auto take = [&](const EventRecord& record, std::uint32_t offset) {
+    if (frame.body.first_version(record.stream) + record.ordinal != Version(next_versions_[record.stream]++)) {
+      return false;
+    }
+    events_.push_back({record.stream, record.type, tags_.size(), record.tags.size(), offset, record.id});
+    tags_.insert(tags_.end(), record.tags.begin(), record.tags.end());
+    return true;
+  };
+  if (!for_each_event(frame.header, frame.body, frame.header.body_bytes, take)) { return false; }
+  const Offset place(frame.segment.base().value() + frame.offset);
+  for (const Event& event : events_) {
+    const auto tags = std::span(tags_).subspan(event.first_tag, event.tags);
+    catalog_.add(keys, {event.stream, event.type, tags}, event.id, {place.value(), event.offset});
+  }
+  return true;
+}
+
+void CatalogBuilder::pass(const ResumePoint& edge, Offset durable) {
+  if (keeper_ == nullptr || catalog_.newest_events() < table_events_) { return; }
+  if (keeper_->close_table(edge)) {
+    keeper_->durable(durable);
+    keeper_->work();
+  }
+}
+
+}  // namespace tidemark::engine

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "engine/log/catalog.h"
+#include "engine/log/index_keeper.h"
+#include "engine/recovery/scan.h"
+#include "tidemark/event.hpp"
+#include "tidemark/types.hpp"
+
+namespace tidemark::engine {
+
+// Puts what a scan reads into a catalog, and closes its tables when they are full. Of the thread that scans.
+class CatalogBuilder {
+ public:
+  // Without a keeper there is one table for all.
+  CatalogBuilder(Catalog& catalog, IndexKeeper* keeper, std::uint64_t table_events)
+      : catalog_(catalog), keeper_(keeper), table_events_(table_events) {}
+
+  // The scan's visitor: adds none of a frame's events unless all are right.
+  bool operator()(const ScannedFrame& frame);
+  // Told of the edge behind each frame that was added.
+  void pass(const ResumePoint& edge, Offset durable);
+
+ private:
+  struct Event {
+    std::uint32_t stream;
+    std::uint32_t type;
+    std::size_t first_tag;
+    std::size_t tags;
+    std::uint32_t offset;
+    EventId id;
+  };
+  Catalog& catalog_;
+  IndexKeeper* const keeper_;
+  const std::uint64_t table_events_;
+  std::vector<Event> events_;
+  std::vector<std::uint32_t> tags_;
+  std::vector<std::uint64_t> next_versions_;
+};
+
+}  // namespace tidemark::engine

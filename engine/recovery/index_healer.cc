@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/recovery/index_healer.h"
+
+#include <optional>
+#include <utility>
+
+#include "engine/log/body_keys.h"
+#include "engine/log/index_note.h"
+#include "engine/recovery/log_range.h"
+#include "engine/recovery/scan.h"
+#include "index/guarded.h"
+#include "index/memory_run_source.h"
+#include "index/merged_run_source.h"
+
+namespace tidemark::engine {
+
+namespace {
+
+using index::Tiers;
+using RunPointer = std::shared_ptr<const index::Run>;
+
+// A run is built in parts of about so many events, so that what is still unsorted stays small.
+constexpr std::uint64_t kPartEvents = 32768;
+
+// Reads a part of the log into runs that lie side by side.
+class RunBuilder {
+ public:
+  RunBuilder(const IndexFileMaker& maker, const Tiers& index, Position first, const IndexNote& note)
+      : maker_(maker), index_(index), first_(first), note_(note) {
+    begin(first);
+  }
+
+  Status add(const RangeFrame& frame) {
+    const BodyKeys keys(frame.body);
+    const auto take = [&](const EventRecord& record, std::uint32_t offset) {
+      names_.assign({keys.stream(record.stream), keys.type(record.type)});
+      if (!keys.category(record.stream).name.empty()) { names_.push_back(keys.category(record.stream)); }
+      for (const std::uint32_t tag : record.tags) { names_.push_back(keys.tag(tag)); }
+      added_ = source_->add(names_, record.id, {frame.at.value(), offset});
+      return added_.has_value();
+    };
+    if (!for_each_event(frame.header, frame.body, frame.header.body_bytes, take)) {
+      if (!added_) { return added_; }
+      return std::unexpected(Error(ErrorCode::kDamaged, "a frame's events cannot be decoded").with_offset(frame.at));
+    }
+    return source_->event_count() < kPartEvents ? Status() : end_part();
+  }
+
+  Result<RunPointer> finish() {
+    if (source_->event_count() > 0) {
+      if (auto done = end_part(); !done) { return std::unexpected(std::move(done.error())); }
+    }
+    if (parts_.size() == 1) { return parts_.front(); }
+    auto merged = index::MergedRunSource::make(parts_);
+    if (!merged) { return std::unexpected(std::move(merged.error())); }
+    return maker_.build(**merged, note_);
+  }
+
+ private:
+  void begin(Position first) {
+    source_.emplace(first, [this](const index::Key& key) -> Result<std::uint64_t> {
+      // The newest part that has the key tells of all before it.
+      auto in_parts = Tiers(parts_, {}).count(key, source_->first());
+      return !in_parts || *in_parts > 0 ? in_parts : index_.count(key, first_);
+    });
+  }
+
+  Status end_part() {
+    auto part = maker_.build(*source_, note_);
+    if (!part) { return std::unexpected(std::move(part.error())); }
+    const Position next = source_->end();
+    parts_.push_back(std::move(*part));
+    begin(next);
+    return {};
+  }
+
+  const IndexFileMaker& maker_;
+  const Tiers& index_;  // of all before the run, at least
+  const Position first_;
+  const IndexNote note_;
+  std::optional<index::MemoryRunSource> source_;
+  Tiers::Runs parts_;
+  std::vector<index::Key> names_;
+  Status added_;
+};
+
+}  // namespace
+
+IndexHealer::IndexHealer(platform::FileSystem& files, std::filesystem::path folder, const FileId& log_id,
+                         Catalog& catalog, std::function<void()> healed)
+    : files_(files),
+      folder_(std::move(folder)),
+      log_id_(log_id),
+      catalog_(catalog),
+      maker_(files, folder_, log_id),
+      healed_one_(std::move(healed)) {}
+
+Result<RunPointer> IndexHealer::heal(const RunPointer& damaged) {
+  return index::guarded([&]() -> Result<RunPointer> {
+    const std::scoped_lock lock(mutex_);
+    if (RunPointer run = known(damaged)) { return run; }
+    auto run = build(*damaged);
+    if (!run) { return run; }
+    healed_.push_back({damaged, *run});
+    if (catalog_.replace_run(damaged, *run)) { healed_one_(); }
+    return run;
+  });
+}
+
+RunPointer IndexHealer::known(const RunPointer& damaged) {
+  std::erase_if(healed_, [](const Healed& one) { return one.damaged.expired(); });
+  for (const Healed& one : healed_) {
+    if (one.damaged.lock() == damaged) { return one.run; }
+  }
+  return nullptr;
+}
+
+Result<RunPointer> IndexHealer::build(const index::Run& damaged) const {
+  const auto note = decode_index_note(damaged.note());
+  if (!note) {
+    return std::unexpected(
+        Error(ErrorCode::kDamaged, "the note of an index run makes no sense").with_path(damaged.path()));
+  }
+  const auto view = catalog_.view();
+  RunBuilder builder(maker_, *view, damaged.first(), *note);
+  auto done = read_range(files_, folder_, log_id_, {damaged.first(), damaged.end()},
+                         [&](const RangeFrame& frame) { return builder.add(frame); });
+  if (!done) { return std::unexpected(std::move(done.error())); }
+  return builder.finish();
+}
+
+}  // namespace tidemark::engine
