@@ -94,6 +94,11 @@ Result<FrameReader::Found> FrameReader::read(std::shared_ptr<const SegmentList> 
   if (loaded_ != place.frame) {
     if (auto done = load(place, position); !done) { return std::unexpected(std::move(done.error())); }
   }
+  const Position first(header_.first_position);
+  if (position < first || position - first >= header_.event_count) {
+    return std::unexpected(
+        damaged("the index tells of an event that is not there", Offset(place.frame) - segment_->base(), position));
+  }
   if (!body_.event_at(place.offset, !whole_, record_)) {
     return std::unexpected(
         damaged("an event does not match its checksum", Offset(place.frame) - segment_->base(), position));

@@ -29,7 +29,7 @@ class FrameReader {
     const EventRecord* record = nullptr;
     Version version;
   };
-  // kDamaged, kIo. The segments must contain the place and stay alive until the next call; position is for the error.
+  // kDamaged, also if the frame is not about the position; kIo. The segments stay alive until the next call.
   [[nodiscard]] Result<Found> read(std::shared_ptr<const SegmentList> segments, const index::Place& place,
                                    Position position);
 

@@ -57,7 +57,7 @@ class FrameReaderTest : public testing::TestWithParam<Access> {
   // Reads one event with a fresh reader.
   Result<std::string> read_one(const index::Place& place) {
     FrameReader reader(GetParam());
-    auto found = reader.read(segments(), place, Position(77));
+    auto found = reader.read(segments(), place, Position(1001));
     if (!found) { return std::unexpected(std::move(found.error())); }
     return std::string(as_text(found->record->data));
   }
@@ -67,13 +67,24 @@ TEST_P(FrameReaderTest, ReadsInAnyOrder) {
   FrameReader reader(GetParam());
   const auto list = segments();
   for (const std::size_t n : {2U, 0U, 1U}) {
-    const auto found = must(reader.read(list, place_of(small, small_at, n), Position(n)));
+    const auto found = must(reader.read(list, place_of(small, small_at, n), Position(1000 + n)));
     EXPECT_EQ(found.version, Version(4));
     EXPECT_EQ(found.frame->event_count, 3U);
     EXPECT_EQ(found.body->stream_name(found.record->stream), "stream-" + std::to_string(n));
-    const auto other = must(reader.read(list, place_of(large, large_at, 50 + n), Position(1)));
+    const auto other = must(reader.read(list, place_of(large, large_at, 50 + n), Position(1001)));
     EXPECT_EQ(other.version, Version(54 + n));
     EXPECT_EQ(other.record->data.size(), 1000U);
+  }
+}
+
+// A place that leads to a frame which is whole and about other positions: the index is wrong, and is not believed.
+TEST_P(FrameReaderTest, AFrameOfOtherPositionsIsDamage) {
+  FrameReader reader(GetParam());
+  const auto list = segments();
+  EXPECT_TRUE(ok(reader.read(list, place_of(small, small_at, 2), Position(1002))));
+  for (const std::uint64_t position : {0U, 999U, 1003U}) {
+    const auto found = reader.read(list, place_of(small, small_at, 2), Position(position));
+    EXPECT_TRUE(fails_with(found, ErrorCode::kDamaged)) << position;
   }
 }
 
@@ -87,7 +98,7 @@ TEST_P(FrameReaderTest, AChangedByteOfASmallFrameIsDamage) {
     EXPECT_EQ(read.error().segment(), SegmentNumber(7));
     EXPECT_EQ(read.error().offset(), Offset(small_at));
     EXPECT_EQ(read.error().path(), "/s");
-    EXPECT_NE(read.error().message().find("77"), std::string::npos);
+    EXPECT_NE(read.error().message().find("1001"), std::string::npos);
     bytes[at] ^= std::byte{1};
   }
   store();
@@ -105,13 +116,13 @@ TEST_P(FrameReaderTest, InALargeFrameTheEventAloneIsChecked) {
   // One reader after the other event.
   FrameReader reader(GetParam());
   const auto list = segments();
-  EXPECT_TRUE(ok(reader.read(list, place_of(large, large_at, 9), Position(0))));
-  EXPECT_TRUE(fails_with(reader.read(list, place_of(large, large_at, 10), Position(0)), ErrorCode::kDamaged));
-  EXPECT_TRUE(ok(reader.read(list, place_of(large, large_at, 11), Position(0))));
+  EXPECT_TRUE(ok(reader.read(list, place_of(large, large_at, 9), Position(1000))));
+  EXPECT_TRUE(fails_with(reader.read(list, place_of(large, large_at, 10), Position(1000)), ErrorCode::kDamaged));
+  EXPECT_TRUE(ok(reader.read(list, place_of(large, large_at, 11), Position(1000))));
   // And with another frame between, so that this one is met again with its names known.
   for (const std::size_t n : {9U, 10U, 11U, 10U}) {
-    EXPECT_TRUE(ok(reader.read(list, place_of(small, small_at, 1), Position(0))));
-    const auto found = reader.read(list, place_of(large, large_at, n), Position(0));
+    EXPECT_TRUE(ok(reader.read(list, place_of(small, small_at, 1), Position(1000))));
+    const auto found = reader.read(list, place_of(large, large_at, n), Position(1000));
     if (n == 10) {
       EXPECT_TRUE(fails_with(found, ErrorCode::kDamaged));
     } else {
@@ -171,7 +182,7 @@ TEST(FrameReaderCopied, KeepsItsCopy) {
   header.size = 8192;
   const auto list = std::make_shared<SegmentList>(1, std::make_shared<Segment>(files, "/s", header));
   FrameReader reader(Access::kCopied);
-  const auto found = must(reader.read(list, {512, batch.events()[0].body_offset}, Position(0)));
+  const auto found = must(reader.read(list, {512, batch.events()[0].body_offset}, Position(1000)));
   files.set_contents("/s", std::vector<std::byte>(8192));
   EXPECT_EQ(found.body->stream_name(found.record->stream), "stream-0");
   EXPECT_EQ(as_text(found.record->metadata), "meta");
