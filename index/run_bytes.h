@@ -30,6 +30,8 @@ class RunBytes {
   [[nodiscard]] const RunHeader& header() const { return header_; }
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   [[nodiscard]] std::uint64_t size() const { return bytes_.size(); }
+  // All of them as they are: not checked, and not brought into memory.
+  [[nodiscard]] std::span<const std::byte> all() const { return bytes_; }
 
   // Checked bytes; 8 bytes past them may be read too. kDamaged if they are not all before the checksums.
   [[nodiscard]] Result<const std::byte*> view(std::uint64_t offset, std::uint64_t length) const {

@@ -100,6 +100,11 @@ bool Segment::has_verified_names(std::uint64_t frame_offset) const {
 
 void Segment::set_verified_names(std::uint64_t frame_offset) const { set_verified(frame_offset + kVerifiedCellBytes); }
 
+void Segments::start_with(SegmentList segments) {
+  const std::scoped_lock lock(mutex_);
+  list_ = std::make_shared<const SegmentList>(std::move(segments));
+}
+
 std::shared_ptr<const SegmentList> Segments::snapshot() const {
   const std::scoped_lock lock(mutex_);
   return list_;

@@ -73,6 +73,8 @@ using SegmentList = std::vector<std::shared_ptr<Segment>>;
 // The segments of a store, in order; readers hold an immutable list.
 class Segments {
  public:
+  // Those that an opening found. Before anybody else knows this.
+  void start_with(SegmentList segments);
   [[nodiscard]] std::shared_ptr<const SegmentList> snapshot() const;
   void add(std::shared_ptr<Segment> segment);
 

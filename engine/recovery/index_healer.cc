@@ -115,15 +115,14 @@ RunPointer IndexHealer::known(const RunPointer& damaged) {
   return nullptr;
 }
 
-Result<RunPointer> IndexHealer::build(const index::Run& damaged) const {
-  const auto note = decode_index_note(damaged.note());
+Result<RunPointer> IndexHealer::build(const index::Run& run) const {
+  const auto note = decode_index_note(run.note());
   if (!note) {
-    return std::unexpected(
-        Error(ErrorCode::kDamaged, "the note of an index run makes no sense").with_path(damaged.path()));
+    return std::unexpected(Error(ErrorCode::kDamaged, "the note of an index run makes no sense").with_path(run.path()));
   }
   const auto view = catalog_.view();
-  RunBuilder builder(maker_, *view, damaged.first(), *note);
-  auto done = read_range(files_, folder_, log_id_, {damaged.first(), damaged.end()},
+  RunBuilder builder(maker_, *view, run.first(), *note);
+  auto done = read_range(files_, folder_, log_id_, {run.first(), run.end()},
                          [&](const RangeFrame& frame) { return builder.add(frame); });
   if (!done) { return std::unexpected(std::move(done.error())); }
   return builder.finish();

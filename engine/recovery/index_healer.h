@@ -33,6 +33,8 @@ class IndexHealer final : public index::RunHealer {
 
   [[nodiscard]] Result<std::shared_ptr<const index::Run>> heal(
       const std::shared_ptr<const index::Run>& damaged) override;
+  // The same run as the log tells it, in memory; the catalog stays as it is.
+  [[nodiscard]] Result<std::shared_ptr<const index::Run>> build(const index::Run& run) const;
 
  private:
   using RunPointer = std::shared_ptr<const index::Run>;
@@ -42,7 +44,6 @@ class IndexHealer final : public index::RunHealer {
   };
 
   [[nodiscard]] RunPointer known(const RunPointer& damaged);
-  [[nodiscard]] Result<RunPointer> build(const index::Run& damaged) const;
 
   platform::FileSystem& files_;
   const std::filesystem::path folder_;

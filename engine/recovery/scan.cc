@@ -121,6 +121,7 @@ class Scanner {
       // A living writer may have made it since.
       if (auto done = list(); !done) { return std::unexpected(std::move(done.error())); }
     }
+    if (lies_before_start(number)) { return true; }
     if (sizes_.contains(number.value())) {
       auto opened = open(number);
       if (!opened) { return std::unexpected(std::move(opened.error())); }
@@ -153,17 +154,33 @@ class Scanner {
       return false;
     }
     facts_.segments.push_back(std::make_shared<Segment>(files_, folder_ / segment_file_name(number), *header));
-    if (is_covered(number)) { return come_to_start(*bytes, *options_.start); }
+    if (options_.start && number == options_.start->segment) { return come_to_start(*bytes, *options_.start); }
     facts_.totals = number == SegmentNumber(1) ? SegmentTotals{} : facts_.totals.next();
     facts_.end.offset = Offset(base.value() + kSegmentHeaderBytes);
     if (facts_.watermark >= facts_.end.offset || number == SegmentNumber(1)) { facts_.durable = facts_.end; }
     return scan_frames(*bytes);
   }
 
-  // Goes past a segment before the one that the start lies in; in that one reads on from there.
+  // Takes a segment before the one that the start lies in by its name and size alone: opening does not depend on how
+  // many there are. Were a size wrong, the start would not be where it belongs. Each of its frames tells by itself
+  // where it stands.
+  bool lies_before_start(SegmentNumber number) {
+    if (!options_.start || number >= options_.start->segment) { return false; }
+    const auto size = sizes_.find(number.value());
+    if (size == sizes_.end() || !segment_size_is_possible(size->second)) { return false; }
+    const Offset base = facts_.segments.empty() ? Offset(0) : facts_.segments.back()->end();
+    SegmentHeader header{};
+    header.log_id = superblock_.log_id;
+    header.number = number.value();
+    header.base = base.value();
+    header.size = size->second;
+    facts_.segments.push_back(std::make_shared<Segment>(files_, folder_ / segment_file_name(number), header));
+    return true;
+  }
+
+  // In the segment that the start lies in, reads on from there.
   Result<bool> come_to_start(SegmentBytes& bytes, const ResumePoint& start) {
     const Segment& segment = *facts_.segments.back();
-    if (segment.number() < start.segment) { return true; }
     auto fits = start_fits(bytes, segment, start);
     if (!fits) { return std::unexpected(std::move(fits.error())); }
     if (!*fits) {

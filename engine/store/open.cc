@@ -13,6 +13,7 @@
 #include "engine/recovery/apply.h"
 #include "engine/recovery/catalog_builder.h"
 #include "engine/recovery/folder.h"
+#include "engine/recovery/index_check.h"
 #include "engine/recovery/index_files.h"
 #include "engine/recovery/index_healer.h"
 #include "engine/recovery/scan.h"
@@ -51,9 +52,11 @@ Status check_options(const OpenOptions& options) {
 // Opening, step by step; what it finds and makes goes into the core.
 class Opener {
  public:
-  Opener(std::filesystem::path folder, const OpenOptions& options, Environment environment)
+  enum class Index : std::uint8_t { kUse, kRebuild };
+  Opener(std::filesystem::path folder, const OpenOptions& options, Environment environment, Index index = Index::kUse)
       : folder_(std::move(folder)),
         options_(options),
+        rebuild_index_(index == Index::kRebuild),
         environment_(environment),
         files_(environment.files),
         started_(environment.clock.now()),
@@ -143,7 +146,7 @@ class Opener {
       core_->end_ = facts_.end;
       core_->damage_ = tail_error(facts_, verdict_);
     }
-    for (const auto& segment : facts_.segments) { core_->segments_.add(segment); }
+    core_->segments_.start_with(facts_.segments);
     switch (verdict_) {
       case Verdict::kDamaged:
         core_->report_.kind = RecoveryKind::kDamaged;
@@ -326,6 +329,9 @@ class Opener {
     if (verdict_ == Verdict::kDamaged || (verdict_ == Verdict::kSuspect && !accepted)) {
       return std::unexpected(tail_error(facts_, verdict_));
     }
+    if (rebuild_index_) {
+      if (auto done = scan_without_index(); !done) { return done; }
+    }
     if (auto done = check_clock(); !done) { return done; }
     const std::uint32_t last_epoch = std::max(loaded_.newest.epoch, facts_.epoch);
     if (last_epoch >= kEpochMax) {
@@ -358,7 +364,7 @@ class Opener {
     if (auto done = begin_epoch(environment_, facts_, epoch, record_of(core_->report_), *core_->superblocks_); !done) {
       return done;
     }
-    for (const auto& segment : facts_.segments) { core_->segments_.add(segment); }
+    core_->segments_.start_with(facts_.segments);
     LogEnd end;
     end.point = facts_.end;
     end.recorded = RecordedTime(std::chrono::nanoseconds(facts_.recorded_ns));
@@ -457,6 +463,14 @@ class Opener {
 
   // The log is well, so the index files are another log's. All go before the first of the new ones comes.
   Status replace_index_files() {
+    auto all_gone = remove_index_files();
+    if (!all_gone) { return std::unexpected(std::move(all_gone.error())); }
+    if (*all_gone) { core_->keeper_->keep_files(); }
+    return {};
+  }
+
+  // Whether there are none any more.
+  Result<bool> remove_index_files() {
     auto found = find_index(files_, folder_, loaded_.newest.log_id);
     if (!found) { return std::unexpected(std::move(found.error())); }
     for (const auto& run : found->runs) { found->leftovers.push_back(run->path()); }
@@ -465,8 +479,20 @@ class Opener {
       auto gone = files_.unlink(path);
       all_gone = all_gone && (gone || gone.error().code() == ErrorCode::kNotFound);
     }
-    if (all_gone) { core_->keeper_->keep_files(); }
-    return {};
+    return all_gone;
+  }
+
+  // What the index files told of the log is known by now: it is read again without them, and makes new ones.
+  Status scan_without_index() {
+    auto all_gone = remove_index_files();
+    if (!all_gone) { return std::unexpected(std::move(all_gone.error())); }
+    if (!*all_gone) {
+      return std::unexpected(
+          Error(ErrorCode::kIo, "an index file cannot be removed: see to the folder's permissions").with_path(folder_));
+    }
+    index_ = {};
+    index_is_doubtful_ = false;
+    return scan_from({.durable = facts_.watermark});
   }
 
   void make_keeper(const FileId& log_id) {
@@ -506,6 +532,7 @@ class Opener {
 
   const std::filesystem::path folder_;
   const OpenOptions options_;
+  const bool rebuild_index_;
   const Environment environment_;
   platform::FileSystem& files_;
   const RecordedTime started_;
@@ -519,16 +546,36 @@ class Opener {
   std::shared_ptr<StoreCore> core_;
 };
 
-Result<std::shared_ptr<StoreCore>> open_store(const std::filesystem::path& folder, const OpenOptions& options,
-                                              Environment environment) {
+namespace {
+
+Result<std::shared_ptr<StoreCore>> open_with(const std::filesystem::path& folder, const OpenOptions& options,
+                                             Environment environment, Opener::Index index) {
   // Errors of memory are short and without a path: they need none themselves.
   try {
-    return Opener(folder, options, environment).run();
+    return Opener(folder, options, environment, index).run();
   } catch (const std::bad_alloc&) {
     return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory"));
   } catch (const std::system_error& error) {
     return std::unexpected(Error(ErrorCode::kOutOfMemory, "no more threads").with_system_error(error.code().value()));
   }
+}
+
+}  // namespace
+
+Result<std::shared_ptr<StoreCore>> open_store(const std::filesystem::path& folder, const OpenOptions& options,
+                                              Environment environment) {
+  return open_with(folder, options, environment, Opener::Index::kUse);
+}
+
+Result<IndexReport> rebuild_index_files(const std::filesystem::path& folder, const OpenOptions& options,
+                                        Environment environment) {
+  OpenOptions how = options;
+  how.read_only = how.create = false;
+  environment.index.files = true;
+  auto core = open_with(folder, how, environment, Opener::Index::kRebuild);
+  if (!core) { return std::unexpected(std::move(core.error())); }
+  if (auto closed = (*core)->close(); !closed) { return std::unexpected(std::move(closed.error())); }
+  return report_index(environment.files, folder, (*core)->info().log_id);
 }
 
 }  // namespace tidemark::engine

@@ -48,7 +48,7 @@ class Salvager {
         },
         .frame = [&](const SalvagedFrame& frame) -> Status { return add(catalog, frame); }};
     if (auto done = for_each_salvaged(salvaged, visitor); !done) { return std::unexpected(std::move(done.error())); }
-    for (const auto& segment : salvaged.segments) { core->segments_.add(segment); }
+    core->segments_.start_with(salvaged.segments);
     core->end_.position = catalog.end();
     core->lost_ = std::move(salvaged.lost);
     return core;

@@ -5,9 +5,11 @@
 #include <system_error>
 #include <utility>
 
+#include "engine/recovery/index_check.h"
 #include "engine/recovery/verify.h"
 #include "engine/store/salvager.h"
 #include "engine/store/store_core.h"
+#include "tidemark/index_files.hpp"
 
 namespace tidemark {
 
@@ -144,6 +146,19 @@ Status Store::close() { return core_->close(); }
 Result<VerifyReport> verify(const std::filesystem::path& folder,
                             const std::function<void(std::uint64_t done, std::uint64_t all)>& progress) {
   return engine::verify_store(folder, real_environment(), progress);
+}
+
+Result<IndexReport> check_index(const std::filesystem::path& folder,
+                                const std::function<void(std::uint64_t done, std::uint64_t all)>& progress) {
+  return engine::check_index_files(folder, real_environment(), progress);
+}
+
+Result<IndexReport> rebuild_index(const std::filesystem::path& folder, const OpenOptions& options) {
+  try {
+    const auto where = absolute_folder(folder);
+    if (!where) { return std::unexpected(where.error()); }
+    return engine::rebuild_index_files(*where, options, real_environment());
+  } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
 }
 
 }  // namespace tidemark

@@ -19,6 +19,7 @@
 #include "engine/read/read_source.h"
 #include "engine/recovery/index_healer.h"
 #include "platform/file_system.h"
+#include "tidemark/index_files.hpp"
 #include "tidemark/store.hpp"
 
 namespace tidemark::engine {
@@ -26,6 +27,9 @@ namespace tidemark::engine {
 // Opens a store on any environment; Store::open is this on the real one.
 [[nodiscard]] Result<std::shared_ptr<StoreCore>> open_store(const std::filesystem::path& folder,
                                                             const OpenOptions& options, Environment environment);
+// tidemark::rebuild_index on any environment.
+[[nodiscard]] Result<IndexReport> rebuild_index_files(const std::filesystem::path& folder, const OpenOptions& options,
+                                                      Environment environment);
 
 // An open store: what its parts are made of and in which order they end. Kept alive by the Store, its cursors and its
 // tickets.

@@ -7,6 +7,7 @@
 #include "tidemark/error.hpp"
 #include "tidemark/event.hpp"
 #include "tidemark/expect.hpp"
+#include "tidemark/index_files.hpp"
 #include "tidemark/limits.hpp"
 #include "tidemark/query.hpp"
 #include "tidemark/recovery_report.hpp"

@@ -186,20 +186,32 @@ TEST(IndexFiles, ThoseOfAnotherCourseOfTheLogAreNotBelieved) {
   life.expect_right();
 }
 
-// An opening reads what comes after the index files and not what is before.
+// An opening reads what comes after the index files and not what is before, and of the segments before that it needs
+// no more than the names.
 TEST(IndexFiles, AnOpeningReadsTheEndOfTheLogAlone) {
   Life life(8);
   life.open();
   for (int i = 0; i < 200; ++i) { life.append_some(); }
   life.close();
   std::uint64_t bytes = 0;
+  std::uint64_t segments_opened = 0;
   life.world.files.set_fault_rule([&](const platform::SeamCall& call) -> std::optional<platform::SeamFault> {
     if (call.kind == platform::SeamCall::Kind::kPread && call.path.find(".run") == std::string_view::npos) {
       bytes += call.length;
     }
+    const bool is_segment =
+        engine::parse_segment_file_name(std::filesystem::path(call.path).filename().native()).has_value();
+    if (call.kind == platform::SeamCall::Kind::kOpen && is_segment) { ++segments_opened; }
     return std::nullopt;
   });
+  ASSERT_GT(life.store_segments(), 10U);
+  {
+    const Store beside = life.world.open({.read_only = true});
+    EXPECT_LE(segments_opened, 2U);  // the last one and what may come after it
+  }
+  bytes = segments_opened = 0;
   life.open();
+  EXPECT_LE(segments_opened, 4U);
   const std::uint64_t with_files = std::exchange(bytes, 0);
   EXPECT_EQ(life.store->info().events, life.facts.size());
   life.close();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/format/segment.h"
+#include "engine/recovery/index_check.h"
 #include "index/run_format.h"
 #include "tests/store/index_life.h"
 
@@ -191,6 +192,86 @@ TEST(IndexHealing, ManyWhoAskAtOnce) {
   life.close();
   life.open();
   life.expect_right();
+}
+
+TEST(IndexCheck, NamesTheFilesThatDoNotHoldWhatTheLogSays) {
+  HealedLife life(2);
+  const auto check = [&] { return must(engine::check_index_files(life.world.folder, life.world.environment(), {})); };
+  const IndexReport whole = check();
+  EXPECT_TRUE(whole.whole());
+  ASSERT_EQ(whole.files.size(), life.whole().size());
+  EXPECT_EQ(whole.files.front().first, Position(0));
+  EXPECT_EQ(whole.files.back().end, whole.indexed);
+  for (std::size_t n = 0; n < life.whole().size(); ++n) {
+    EXPECT_EQ(whole.files[n].path, life.whole()[n].first);
+    EXPECT_EQ(whole.files[n].bytes, life.whole()[n].second.size());
+    life.flip(n, index::kRunHeaderBytes + life.pick(life.whole()[n].second.size() - index::kRunHeaderBytes - 8));
+    const auto before = life.world.snapshot();
+    const IndexReport report = check();
+    EXPECT_EQ(life.world.snapshot(), before);
+    ASSERT_EQ(report.files.size(), life.whole().size());
+    for (std::size_t i = 0; i < report.files.size(); ++i) { EXPECT_EQ(report.files[i].problem.empty(), i != n) << i; }
+    life.world.files.set_contents(life.whole()[n].first, life.whole()[n].second);
+  }
+  // One whose header is damaged is of no use, and neither are those behind it.
+  life.flip(1, 20);
+  const IndexReport report = check();
+  EXPECT_FALSE(report.whole());
+  EXPECT_EQ(report.indexed, whole.files[0].end);
+  EXPECT_TRUE(report.files[0].problem.empty());
+  EXPECT_EQ(report.files.size(), life.whole().size());
+  EXPECT_TRUE(
+      fails_with(engine::check_index_files("/sim/elsewhere", life.world.environment(), {}), ErrorCode::kNotFound));
+}
+
+TEST(IndexCheck, HoldsFilesAgainstTheLog) {
+  HealedLife life(7);
+  const IndexReport before = must(engine::check_index_files(life.world.folder, life.world.environment(), {}));
+  EXPECT_TRUE(before.whole());
+  life.world.files.remove(life.world.folder / engine::segment_file_name(SegmentNumber(1)));
+  const IndexReport report = must(engine::check_index_files(life.world.folder, life.world.environment(), {}));
+  EXPECT_FALSE(report.whole());
+}
+
+TEST(IndexRebuild, MakesAllFilesAnew) {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    HealedLife life(seed);
+    for (std::size_t n = 0; n < life.whole().size(); ++n) { life.flip(n, life.pick(life.whole()[n].second.size())); }
+    const IndexReport report =
+        must(engine::rebuild_index_files(life.world.folder, life.options(), life.world.environment()));
+    EXPECT_TRUE(report.whole());
+    EXPECT_EQ(report.files.size(), life.index_files().size());
+    EXPECT_GT(report.indexed, Position(0));
+    EXPECT_TRUE(must(engine::check_index_files(life.world.folder, life.world.environment(), {})).whole());
+    life.open();
+    life.expect_right();
+    EXPECT_TRUE(fails_with(engine::rebuild_index_files(life.world.folder, life.options(), life.world.environment()),
+                           ErrorCode::kLocked));
+    if (testing::Test::HasFatalFailure()) { return; }
+  }
+}
+
+// What the index files alone tell, that the log went further, is asked before they are thrown away.
+TEST(IndexRebuild, DoesNotForgetThatTheLogWentFurther) {
+  IndexedLife life(3);
+  life.open();
+  for (int i = 0; i < 10; ++i) { life.append_some(); }
+  life.close();
+  const auto before = life.world.snapshot();
+  life.open();
+  for (int i = 0; i < 30; ++i) { life.append_some(); }
+  life.close();
+  for (const auto& path : life.world.files.files()) {
+    if (path.extension() != ".run" && path.filename() != engine::kLockName) { life.world.files.remove(path); }
+  }
+  for (const auto& [path, bytes] : before) {
+    if (!path.ends_with(".run")) { life.world.files.set_contents(path, bytes); }
+  }
+  const auto files = life.index_files();
+  EXPECT_TRUE(fails_with(engine::rebuild_index_files(life.world.folder, life.options(), life.world.environment()),
+                         ErrorCode::kDamaged));
+  EXPECT_EQ(life.index_files(), files);
 }
 
 }  // namespace

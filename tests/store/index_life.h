@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/format/segment.h"
 #include "tests/store/support.h"
 
 namespace tidemark::test {
@@ -154,6 +155,12 @@ class IndexedLife {
       if (path.extension() == ".run") { paths.push_back(path); }
     }
     return paths;
+  }
+
+  [[nodiscard]] std::size_t store_segments() const {
+    return static_cast<std::size_t>(std::ranges::count_if(world.files.files(), [](const auto& path) {
+      return engine::parse_segment_file_name(path.filename().native()).has_value();
+    }));
   }
 
  private:

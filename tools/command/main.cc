@@ -163,6 +163,18 @@ void add_plain(CLI::App& app, const char* name, const char* does, const char* ex
   sub.callback([&options, &run, function] { run = [&options, function] { return function(options); }; });
 }
 
+void add_index(CLI::App& app, PlainOptions& options, Run& run) {
+  CLI::App& sub = *app.add_subcommand("index", "Check the index files of a store, or build them again");
+  sub.require_subcommand(1);
+  sub.footer(
+      "A store builds what is damaged of its index again by itself, where it is met: these are for those who want to\n"
+      "know, or have the time for it now.");
+  add_plain(sub, "check", "Compare every index file with what the log says; changes nothing",
+            "tidemark index check bank", "Print one JSON object", options, &run_index_check, run);
+  add_plain(sub, "rebuild", "Throw the index files away and build them again from the log",
+            "tidemark index rebuild bank", "Print one JSON object", options, &run_index_rebuild, run);
+}
+
 void add_recover(CLI::App& app, RecoverOptions& options, Run& run) {
   CLI::App& sub = add_subcommand(app, "recover", "Recover a store whose writer did not close it, and print the report",
                                  "tidemark recover bank", options.store);
@@ -218,6 +230,7 @@ ExitCode run_command(int argc, char** argv) {
             &run_stat, run);
   add_plain(app, "verify", "Read every byte of the store and name what is damaged; changes nothing",
             "tidemark verify bank", "Print one JSON object", plain, &run_verify, run);
+  add_index(app, plain, run);
   add_recover(app, recover, run);
   add_repair(app, repair, run);
 

@@ -86,6 +86,8 @@ struct PlainOptions {
 };
 [[nodiscard]] Outcome<ExitCode> run_stat(const PlainOptions& options);
 [[nodiscard]] Outcome<ExitCode> run_verify(const PlainOptions& options);
+[[nodiscard]] Outcome<ExitCode> run_index_check(const PlainOptions& options);
+[[nodiscard]] Outcome<ExitCode> run_index_rebuild(const PlainOptions& options);
 
 struct RepairCommandOptions {
   StorePlace store;
