@@ -2,6 +2,7 @@
 #include "engine/log/segment.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 namespace tidemark::engine {
@@ -14,8 +15,10 @@ bool test_bit(const std::vector<std::atomic<std::uint64_t>>& bits, std::uint64_t
   return (bits[i / kWordBits].load(std::memory_order_relaxed) >> (i % kWordBits) & 1U) != 0;
 }
 
-void set_bit(std::vector<std::atomic<std::uint64_t>>& bits, std::uint64_t i) {
-  bits[i / kWordBits].fetch_or(std::uint64_t{1} << (i % kWordBits), std::memory_order_relaxed);
+// Whether it was not set before.
+bool set_bit(std::vector<std::atomic<std::uint64_t>>& bits, std::uint64_t i) {
+  const std::uint64_t bit = std::uint64_t{1} << (i % kWordBits);
+  return (bits[i / kWordBits].fetch_or(bit, std::memory_order_relaxed) & bit) == 0;
 }
 
 }  // namespace
@@ -39,9 +42,12 @@ Status Segment::map() const {
             .with_offset(Offset((*mapping)->bytes().size())));
   }
   populated_ = std::vector<std::atomic<std::uint64_t>>(size() / kWindowBytes / kWordBits + 1);
-  verified_ = std::vector<std::atomic<std::uint64_t>>(size() / kVerifiedCellBytes / kWordBits + 1);
+  const std::uint64_t cells = size() / kVerifiedCellBytes;
+  verified_.emplace(cells);
+  remembering_ =
+      std::vector<std::atomic<std::uint64_t>>(cells / platform::ForgettableBits::kBitsPerPage / kWordBits + 1);
   mapping_ = std::move(*mapping);
-  mapped_.store(true, std::memory_order_release);  // with map()'s acquire: the three above are seen whole
+  mapped_.store(true, std::memory_order_release);  // with map()'s acquire: all of the above is seen whole
   return {};
 }
 
@@ -56,7 +62,7 @@ Status Segment::populate(std::uint64_t offset, std::uint64_t length) const {
       return std::unexpected(
           std::move(done.error()).with_segment(number()).with_offset(Offset(std::max(offset, begin))));
     }
-    set_bit(populated_, window);
+    (void)set_bit(populated_, window);
   }
   return {};
 }
@@ -88,10 +94,23 @@ Result<std::unique_ptr<platform::File>> Segment::open_for_reading() const {
 }
 
 bool Segment::is_verified(std::uint64_t frame_offset) const {
-  return mapped_.load(std::memory_order_acquire) && test_bit(verified_, frame_offset / kVerifiedCellBytes);
+  return mapped_.load(std::memory_order_acquire) && verified_->test(frame_offset / kVerifiedCellBytes);
 }
 
-void Segment::set_verified(std::uint64_t frame_offset) const { set_bit(verified_, frame_offset / kVerifiedCellBytes); }
+void Segment::set_verified(std::uint64_t frame_offset) const {
+  const std::uint64_t cell = frame_offset / kVerifiedCellBytes;
+  const std::uint64_t page = cell / platform::ForgettableBits::kBitsPerPage;
+  if (memory_ != nullptr && !test_bit(remembering_, page) && set_bit(remembering_, page)) { memory_->take_page(*this); }
+  verified_->set(cell);
+}
+
+std::uint64_t Segment::forget() const {
+  if (!mapped_.load(std::memory_order_acquire)) { return 0; }
+  std::uint64_t pages = 0;
+  for (auto& word : remembering_) { pages += static_cast<std::uint64_t>(std::popcount(word.exchange(0))); }
+  verified_->forget();
+  return pages * platform::ForgettableBits::kPageBytes;
+}
 
 // The cell after the one that the frame starts in: all of it is the frame's own.
 bool Segment::has_verified_names(std::uint64_t frame_offset) const {
@@ -101,6 +120,7 @@ bool Segment::has_verified_names(std::uint64_t frame_offset) const {
 void Segment::set_verified_names(std::uint64_t frame_offset) const { set_verified(frame_offset + kVerifiedCellBytes); }
 
 void Segments::start_with(SegmentList segments) {
+  for (const auto& segment : segments) { segment->remember_within(memory_); }
   const std::scoped_lock lock(mutex_);
   list_ = std::make_shared<const SegmentList>(std::move(segments));
 }
@@ -111,6 +131,7 @@ std::shared_ptr<const SegmentList> Segments::snapshot() const {
 }
 
 void Segments::add(std::shared_ptr<Segment> segment) {
+  segment->remember_within(memory_);
   const std::scoped_lock lock(mutex_);
   auto longer = std::make_shared<SegmentList>(*list_);
   longer->push_back(std::move(segment));

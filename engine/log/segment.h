@@ -7,11 +7,14 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "engine/format/segment.h"
+#include "engine/log/segment_memory.h"
 #include "platform/file_system.h"
+#include "platform/forgettable_bits.h"
 #include "tidemark/error.hpp"
 #include "tidemark/types.hpp"
 
@@ -19,7 +22,7 @@ namespace tidemark::engine {
 
 // One segment file as its readers use it. Opened and mapped at the first use, then its descriptor is closed again; the
 // mapping lives as long as this. Safe from many threads.
-class Segment {
+class Segment : public std::enable_shared_from_this<Segment> {
  public:
   Segment(platform::FileSystem& files, std::filesystem::path path, const SegmentHeader& header);
 
@@ -39,8 +42,10 @@ class Segment {
   // A descriptor of one's own, for reading without the map.
   [[nodiscard]] Result<std::unique_ptr<platform::File>> open_for_reading() const;
 
-  // Whether the frame at this offset was found whole in this process before. One bit for each 64 bytes: no two frames
-  // start within the same.
+  // Before anybody reads: what is remembered from here on is bounded by this.
+  void remember_within(std::shared_ptr<SegmentMemory> memory) { memory_ = std::move(memory); }
+  // Whether the frame at this offset was found whole in this process before, and it was not forgotten since. One bit
+  // for each 64 bytes: no two frames start within the same.
   [[nodiscard]] bool is_verified(std::uint64_t frame_offset) const;
   void set_verified(std::uint64_t frame_offset) const;
   // The same for the table and the names alone, of a frame of at least kVerifiedFrameBytesMin: what else it holds is
@@ -48,6 +53,8 @@ class Segment {
   static constexpr std::uint64_t kVerifiedFrameBytesMin = 192;
   [[nodiscard]] bool has_verified_names(std::uint64_t frame_offset) const;
   void set_verified_names(std::uint64_t frame_offset) const;
+  // Forgets all of that; gives how many bytes it took.
+  std::uint64_t forget() const;
 
  private:
   [[nodiscard]] Status map() const;
@@ -65,7 +72,9 @@ class Segment {
   mutable std::unique_ptr<platform::Mapping> mapping_;  // written under the mutex before mapped_ is released
   mutable std::atomic<bool> mapped_ = false;
   mutable std::vector<std::atomic<std::uint64_t>> populated_;  // a bit a window
-  mutable std::vector<std::atomic<std::uint64_t>> verified_;
+  mutable std::optional<platform::ForgettableBits> verified_;
+  mutable std::vector<std::atomic<std::uint64_t>> remembering_;  // a bit a page of verified_ that was counted
+  std::shared_ptr<SegmentMemory> memory_;
 };
 
 using SegmentList = std::vector<std::shared_ptr<Segment>>;
@@ -73,12 +82,15 @@ using SegmentList = std::vector<std::shared_ptr<Segment>>;
 // The segments of a store, in order; readers hold an immutable list.
 class Segments {
  public:
+  explicit Segments(std::uint64_t remembered_bytes_max = SegmentMemory::kBytesMax)
+      : memory_(std::make_shared<SegmentMemory>(remembered_bytes_max)) {}
   // Those that an opening found. Before anybody else knows this.
   void start_with(SegmentList segments);
   [[nodiscard]] std::shared_ptr<const SegmentList> snapshot() const;
   void add(std::shared_ptr<Segment> segment);
 
  private:
+  const std::shared_ptr<SegmentMemory> memory_;
   mutable std::mutex mutex_;
   std::shared_ptr<const SegmentList> list_ = std::make_shared<SegmentList>();
 };

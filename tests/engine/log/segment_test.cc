@@ -111,6 +111,42 @@ TEST_F(SegmentTest, RemembersWhichFramesWereVerified) {
   for (std::uint64_t at = 512; at < kSize; at += 64) { ASSERT_EQ(segment.is_verified(at), at == 640); }
 }
 
+// However much of a log is read, what is remembered of it stays small: who began first forgets.
+TEST_F(SegmentTest, WhatIsRememberedIsBounded) {
+  constexpr std::uint64_t kPageBytes = platform::ForgettableBits::kPageBytes;
+  constexpr std::uint64_t kLogBytesPerPage = 64 * platform::ForgettableBits::kBitsPerPage;
+  header.size = 3 * kLogBytesPerPage;
+  files.set_contents("/s", std::vector<std::byte>(header.size));
+  SegmentList list;
+  for (int i = 0; i < 3; ++i) {
+    list.push_back(std::make_shared<Segment>(files, "/s", header));
+    ASSERT_TRUE(ok(list.back()->view(0, 1)));
+  }
+  Segments segments(4 * kPageBytes);
+  segments.start_with(list);
+  for (std::uint64_t at = 0; at < header.size; at += kLogBytesPerPage) { list[0]->set_verified(at); }
+  list[1]->set_verified(0);
+  list[1]->set_verified(64);  // of the same page
+  EXPECT_TRUE(list[0]->is_verified(0) && list[0]->is_verified(2 * kLogBytesPerPage) && list[1]->is_verified(64));
+  list[2]->set_verified(0);
+  for (std::uint64_t at = 0; at < header.size; at += kLogBytesPerPage) { EXPECT_FALSE(list[0]->is_verified(at)); }
+  EXPECT_TRUE(list[1]->is_verified(0) && list[1]->is_verified(64) && list[2]->is_verified(0));
+  // It begins again behind the others.
+  list[0]->set_verified(kLogBytesPerPage);
+  EXPECT_TRUE(list[0]->is_verified(kLogBytesPerPage) && list[1]->is_verified(0));
+  list[0]->set_verified(0);
+  list[0]->set_verified(2 * kLogBytesPerPage);
+  EXPECT_FALSE(list[1]->is_verified(0));
+  EXPECT_TRUE(list[0]->is_verified(0) && list[2]->is_verified(0));
+  // One that has more than the bound by itself keeps it.
+  Segments small(kPageBytes);
+  const auto alone = std::make_shared<Segment>(files, "/s", header);
+  ASSERT_TRUE(ok(alone->view(0, 1)));
+  small.start_with({alone});
+  for (std::uint64_t at = 0; at < header.size; at += kLogBytesPerPage) { alone->set_verified(at); }
+  EXPECT_TRUE(alone->is_verified(0));
+}
+
 TEST(SegmentList, TheSegmentOfAnOffset) {
   platform::SimFileSystem files;
   SegmentList list;
