@@ -23,6 +23,12 @@ IndexReport report_of(const FoundIndex& found) {
   for (const auto& run : found.runs) {
     report.files.push_back({run->path(), run->first(), run->end(), run->file_size(), {}});
   }
+  for (const IndexIsland& island : found.islands) {
+    for (const auto& run : island.runs) {
+      report.files.push_back({run->path(), run->first(), run->end(), run->file_size(),
+                              "there is no index file for what is before it; the next opening builds that again"});
+    }
+  }
   for (const auto& path : found.leftovers) {
     const auto range = parse_index_file_name(path.filename().native()).value_or(IndexRange{});
     report.files.push_back({path, range.first, range.end, 0,

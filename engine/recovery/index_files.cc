@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "engine/format/index_file.h"
@@ -89,31 +90,52 @@ void find_ways(std::vector<Candidate>& candidates) {
   }
 }
 
-std::size_t best_start(const std::vector<Candidate>& candidates) {
-  std::size_t best = kNone;
-  for (std::size_t i = 0; i < candidates.size() && candidates[i].run->first() == Position(0); ++i) {
-    if (candidates[i].note.trailer_before != 0) { continue; }
-    if (best == kNone || candidates[i].reach >= candidates[best].reach) { best = i; }
+// Of those that begin at one position, from the n-th on, the one that leads furthest.
+std::size_t best_of(const std::vector<Candidate>& candidates, std::size_t n) {
+  std::size_t best = n;
+  for (std::size_t i = n; i < candidates.size() && candidates[i].run->first() == candidates[n].run->first(); ++i) {
+    if (candidates[i].reach >= candidates[best].reach) { best = i; }
   }
   return best;
 }
 
+// The runs of the way that begins with a candidate, and where they end.
+IndexIsland follow(const std::vector<Candidate>& candidates, std::size_t start) {
+  IndexIsland way;
+  way.trailer_before = candidates[start].note.trailer_before;
+  for (std::size_t i = start; i != kNone; i = candidates[i].next) {
+    way.runs.push_back(candidates[i].run);
+    way.end = candidates[i].note.at_end;
+  }
+  return way;
+}
+
 FoundIndex choose(Look look) {
+  std::erase_if(look.candidates,
+                [](const Candidate& one) { return one.run->first() == Position(0) && one.note.trailer_before != 0; });
   find_ways(look.candidates);
   FoundIndex found;
-  for (std::size_t i = best_start(look.candidates); i != kNone; i = look.candidates[i].next) {
-    found.runs.push_back(look.candidates[i].run);
-    found.end = look.candidates[i].note.at_end;
-  }
-  auto taken = found.runs.begin();  // in the order of the files
-  for (auto& path : look.files) {
-    if (taken != found.runs.end() && (*taken)->path() == path) {
-      ++taken;
+  std::set<std::filesystem::path> taken;
+  Position end;
+  for (std::size_t i = 0; i < look.candidates.size(); ++i) {
+    if (look.candidates[i].run->first() < end) { continue; }
+    // Beginning where the last way ends it would have been that one's next, if it were of the same log.
+    const bool is_first = end == Position(0) && look.candidates[i].run->first() == Position(0);
+    if (!is_first && look.candidates[i].run->first() == end) { continue; }
+    IndexIsland way = follow(look.candidates, best_of(look.candidates, i));
+    for (const auto& run : way.runs) { taken.insert(run->path()); }
+    end = way.end.point.position;
+    if (is_first) {
+      found.runs = std::move(way.runs);
+      found.end = way.end;
     } else {
-      found.leftovers.push_back(std::move(path));
+      found.islands.push_back(std::move(way));
     }
   }
-  // What follows a file that there was no memory for may be as good as that one.
+  for (auto& path : look.files) {
+    if (!taken.contains(path)) { found.leftovers.push_back(std::move(path)); }
+  }
+  // What there was no memory for may be as good as what was taken.
   if (look.short_of_memory) { found.leftovers.clear(); }
   for (auto& path : look.temporaries) { found.leftovers.push_back(std::move(path)); }
   return found;

@@ -35,7 +35,7 @@ class Scanner {
       if (!more) { return std::unexpected(std::move(more.error())); }
       if (!*more) { break; }
     }
-    if (facts_.end.offset < facts_.watermark) {
+    if (facts_.end.offset < facts_.watermark && !is_far_enough()) {
       facts_.tail.below_watermark = true;
       if (facts_.what.empty()) { facts_.what = "the log ends before what is known to be durable"; }
     }
@@ -195,6 +195,8 @@ class Scanner {
     return scan_frames(bytes);
   }
 
+  [[nodiscard]] bool is_far_enough() const { return options_.until && facts_.end.position >= *options_.until; }
+
   void refuse_start() {
     facts_.tail.below_watermark = true;
     facts_.what = "the index does not belong to this log";
@@ -233,6 +235,7 @@ class Scanner {
         auto accepted = accept(segment, place.offset, *check);
         if (!accepted) { return std::unexpected(std::move(accepted.error())); }
         if (*accepted) {
+          if (is_far_enough()) { return false; }
           place.offset = check->end;
           continue;
         }

@@ -62,6 +62,8 @@ struct ScanOptions {
   std::optional<ResumePoint> start = {};
   // The log is known to be durable up to here, whatever the superblock says.
   Offset durable = {};
+  // The scan ends with the frame that reaches this position, well if it was met.
+  std::optional<Position> until = {};
   // Told after each frame of the edge behind it, and how far the log is known to be durable. May be empty.
   std::function<void(const ResumePoint& edge, Offset durable)> passed = {};
 };

@@ -424,6 +424,7 @@ class Opener {
     if (!found) { return std::unexpected(std::move(found.error())); }
     index_ = std::move(*found);
     index_is_doubtful_ = false;
+    if (auto done = bridge_islands(); !done) { return done; }
     if (auto done = scan_from({.start = index_.end}); !done || !index_.end) { return done; }
     if (verdict_ != Verdict::kDamaged && verdict_ != Verdict::kSuspect) { return {}; }
     // Either the log is not well, or the index is not this log's: the whole log tells. What was indexed was durable.
@@ -432,6 +433,43 @@ class Opener {
     index_ = {};
     index_is_doubtful_ = true;
     return scan_from({.durable = durable});
+  }
+
+  // A file that is lost or damaged costs the part of the log that it was about: that is read, and what is known of the
+  // log behind it is of use again.
+  Status bridge_islands() {
+    std::vector<IndexIsland> islands = std::exchange(index_.islands, {});
+    bool goes_on = true;
+    for (IndexIsland& island : islands) {
+      if (goes_on) {
+        auto reached = read_up_to(island);
+        if (!reached) { return std::unexpected(std::move(reached.error())); }
+        goes_on = *reached;
+      }
+      if (!goes_on) {
+        for (const auto& run : island.runs) { index_.leftovers.push_back(run->path()); }
+      }
+    }
+    return {};
+  }
+
+  // Whether the log leads up to the island, and all before it is in runs.
+  Result<bool> read_up_to(IndexIsland& island) {
+    const Position first = island.runs.front()->first();
+    if (auto done = scan_from({.start = index_.end, .until = first}); !done) {
+      return std::unexpected(std::move(done.error()));
+    }
+    const bool fits =
+        last_edge_ && last_edge_->point.position == first && last_edge_->totals.last_trailer == island.trailer_before;
+    if (!fits) { return false; }
+    if (core_->catalog_.newest_events() > 0 && !core_->keeper_->close_table(*last_edge_)) { return false; }
+    core_->keeper_->work();
+    const auto view = core_->catalog_.view();
+    if (view->tables().size() > 1) { return false; }  // not known to be durable, or no memory
+    index_.runs = view->runs();
+    index_.runs.insert(index_.runs.end(), island.runs.begin(), island.runs.end());
+    index_.end = island.end;
+    return true;
   }
 
   // Tables that are full become runs as the scan goes on. A writer makes files of them, up to what is known to be
@@ -444,7 +482,11 @@ class Opener {
       keeper = core_->keeper_.get();
     }
     CatalogBuilder builder(core_->catalog_, keeper, environment_.index.table_events);
-    how.passed = [&](const ResumePoint& edge, Offset durable) { builder.pass(edge, durable); };
+    last_edge_.reset();
+    how.passed = [&](const ResumePoint& edge, Offset durable) {
+      builder.pass(edge, durable);
+      if (how.until) { last_edge_ = edge; }
+    };
     auto facts = scan_log(files_, folder_, loaded_.newest, std::ref(builder), how);
     if (!facts) { return std::unexpected(std::move(facts.error())); }
     facts_ = std::move(*facts);
@@ -540,7 +582,8 @@ class Opener {
   platform::FileSystemTraits traits_;
   LoadedSuperblocks loaded_{};
   FoundIndex index_;
-  bool index_is_doubtful_ = false;  // there are index files, and none of them was used
+  std::optional<ResumePoint> last_edge_;  // that a scan up to a position passed
+  bool index_is_doubtful_ = false;        // there are index files, and none of them was used
   ScanFacts facts_;
   Verdict verdict_ = Verdict::kCleanEnd;
   std::shared_ptr<StoreCore> core_;

@@ -221,6 +221,53 @@ TEST(IndexFiles, AnOpeningReadsTheEndOfTheLogAlone) {
   life.world.files.set_fault_rule({});
 }
 
+// A file in the middle that is lost, or that an opening cannot use, costs its part of the log: those behind it stay.
+TEST(IndexFiles, OneInTheMiddleCostsItsPartAlone) {
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Life life(seed);
+    life.world.index.merge_runs = 1000;
+    life.open();
+    for (int i = 0; i < 60; ++i) { life.append_some(); }
+    life.close();
+    const auto files = life.index_files();
+    ASSERT_GT(files.size(), 4U);
+    for (std::size_t n = 0; n + 1 < files.size(); n += 1 + files.size() / 5) {
+      for (const bool is_lost : {true, false}) {
+        SCOPED_TRACE(files[n]);
+        const auto bytes = life.world.contents(files[n]);
+        if (is_lost) {
+          life.world.files.remove(files[n]);
+        } else {
+          life.world.files.set_contents(files[n], std::span(bytes).first(600));
+        }
+        // Not one of the others is removed or made again.
+        life.world.files.set_fault_rule([&](const platform::SeamCall& call) -> std::optional<platform::SeamFault> {
+          using Kind = platform::SeamCall::Kind;
+          const bool is_other =
+              std::ranges::count(files, std::filesystem::path(call.path)) > 0 && call.path != files[n];
+          if (is_other) { EXPECT_NE(call.kind, Kind::kUnlink) << call.path; }
+          return std::nullopt;
+        });
+        {
+          const Store beside = life.world.open({.read_only = true});
+          life.expect_right(beside, life.facts.size());
+        }
+        life.open();
+        life.world.files.set_fault_rule({});
+        for (const auto& path : files) {
+          EXPECT_TRUE(path == files[n] || std::ranges::count(life.index_files(), path) == 1) << path;
+        }
+        life.expect_right();
+        if (testing::Test::HasFatalFailure()) { return; }
+        life.close();
+        // Made again as it was, for it was one table.
+        EXPECT_EQ(life.world.contents(files[n]), bytes);
+      }
+    }
+  }
+}
+
 // A store that never had index files, or lost them, has them once a writer has opened it. A reader makes none.
 TEST(IndexFiles, AnOpeningThatReadsTheWholeLogMakesThem) {
   for (std::uint64_t seed = 1; seed <= 10; ++seed) {

@@ -114,7 +114,9 @@ inline std::uint64_t expect_right_index(platform::SimFileSystem& files, const st
   if (found.end) { EXPECT_EQ(*found.end, log.edge(end)); }
   std::size_t ours = 0;
   for (const auto& path : files.files()) { ours += is_index_name(path.filename().string()) ? 1U : 0U; }
-  EXPECT_EQ(found.runs.size() + found.leftovers.size(), ours);
+  std::size_t told = found.runs.size() + found.leftovers.size();
+  for (const auto& island : found.islands) { told += island.runs.size(); }
+  EXPECT_EQ(told, ours);
   return end;
 }
 

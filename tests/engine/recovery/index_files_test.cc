@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Goal: of the index files in a folder the chain is taken that leads furthest and says what the log says; whatever else
-// stands there costs itself and what follows it, and is told. Method: right files of a log that is only told of, and
-// beside or instead of them every kind of wrong one.
+// Goal: of the index files in a folder the chain is taken that leads furthest and says what the log says, and behind a
+// gap the next one, as an island; whatever else stands there is told. Method: right files of a log that is only told
+// of, and beside or instead of them every kind of wrong one.
 #include "engine/recovery/index_files.h"
 
 #include <algorithm>
@@ -59,7 +59,11 @@ TEST_F(IndexFilesTest, AChainIsTakenUpToItsGap) {
   EXPECT_EQ(ends(), (Ends{8, 20, 21}));
   const auto found = find();
   EXPECT_EQ(found.end, log.edge(21));
-  EXPECT_EQ(found.leftovers, std::vector{path(30, 40)});
+  EXPECT_TRUE(found.leftovers.empty());
+  ASSERT_EQ(found.islands.size(), 1U);
+  EXPECT_EQ(found.islands[0].runs.size(), 1U);
+  EXPECT_EQ(found.islands[0].end, log.edge(40));
+  EXPECT_EQ(found.islands[0].trailer_before, log.trailer_before(30));
   expect_right_answers(*Catalog(found.runs).view(), log, 21);
 }
 
@@ -83,11 +87,38 @@ TEST_F(IndexFilesTest, ItChangesNothing) {
   EXPECT_EQ(files.files(), before);
 }
 
-TEST_F(IndexFilesTest, WithoutABeginningThereIsNone) {
+TEST_F(IndexFilesTest, WithoutABeginningThereAreIslands) {
   put(1, 8);
   put(8, 20);
   EXPECT_EQ(ends(), Ends{});
-  EXPECT_EQ(find().leftovers.size(), 2U);
+  EXPECT_FALSE(find().end);
+  ASSERT_EQ(find().islands.size(), 1U);
+  EXPECT_EQ(find().islands[0].runs.size(), 2U);
+  EXPECT_EQ(find().islands[0].end, log.edge(20));
+}
+
+// The one that begins first and then leads furthest; what reaches into one is none.
+TEST_F(IndexFilesTest, IslandsDoNotOverlap) {
+  put(0, 8);
+  put(12, 16);
+  put(12, 14);
+  put(14, 20);
+  put(18, 40);
+  put(24, 30);
+  put(30, 31);
+  put_with(31, 40, log.note(30, 40));  // its trailer does not join
+  put(50, 64);
+  EXPECT_EQ(ends(), Ends{8});
+  const auto found = find();
+  std::vector<std::vector<std::uint64_t>> islands;
+  for (const IndexIsland& island : found.islands) {
+    islands.emplace_back(1, island.runs.front()->first().value());
+    for (const auto& run : island.runs) { islands.back().push_back(run->end().value()); }
+    EXPECT_EQ(island.end, log.edge(islands.back().back()));
+    EXPECT_EQ(island.trailer_before, log.trailer_before(islands.back().front()));
+  }
+  EXPECT_EQ(islands, (std::vector<std::vector<std::uint64_t>>{{12, 14, 20}, {24, 30, 31}, {50, 64}}));
+  EXPECT_EQ(found.leftovers, (std::vector{path(12, 16), path(18, 40), path(31, 40)}));
 }
 
 // What a merge leaves that a crash cut short, and worse.
@@ -127,7 +158,7 @@ TEST_F(IndexFilesTest, TheTrailersMustJoin) {
   put_with(8, 16, other);
   put(16, 24);
   EXPECT_EQ(find().runs.size(), 1U);
-  EXPECT_EQ(find().leftovers, (std::vector{path(8, 16), path(16, 24)}));
+  EXPECT_EQ(find().leftovers, std::vector{path(8, 16)});
   // Another way to the same place that joins.
   put(8, 10);
   put(10, 16);
@@ -187,7 +218,7 @@ TEST_F(IndexFilesTest, TemporaryFilesAreLeftOver) {
 }
 
 // Each byte of the header and of the checksums, and each length: the file is left over, those before it serve.
-TEST_F(IndexFilesTest, ADamagedOrCutFileCostsItselfAndWhatFollows) {
+TEST_F(IndexFilesTest, ADamagedOrCutFileCostsItself) {
   put(0, 8);
   put(16, 24);
   const auto& whole = log.file(8, 16);
@@ -198,8 +229,10 @@ TEST_F(IndexFilesTest, ADamagedOrCutFileCostsItselfAndWhatFollows) {
     files.set_contents(path(8, 16), bytes);
     const auto found = find();
     if (found.runs.size() == 1) {
-      EXPECT_EQ(found.leftovers, (std::vector{path(8, 16), path(16, 24)}));
+      EXPECT_EQ(found.leftovers, std::vector{path(8, 16)});
       EXPECT_EQ(found.end, log.edge(8));
+      ASSERT_EQ(found.islands.size(), 1U);
+      EXPECT_EQ(found.islands[0].end, log.edge(24));
       continue;
     }
     // What is not looked at yet shows when it is asked: then it is an error, and never another answer.
@@ -248,7 +281,8 @@ TEST_F(IndexFilesTest, WhatCannotBeReadIsNoError) {
         ASSERT_TRUE(ok(found));
         const bool all = !found->runs.empty() && found->runs.back()->end() == Position(24);
         shorter += all ? 0U : 1U;
-        const std::uint64_t unknown = 4 - found->runs.size() - found->leftovers.size();
+        std::uint64_t unknown = 4 - found->runs.size() - found->leftovers.size();
+        for (const IndexIsland& island : found->islands) { unknown -= island.runs.size(); }
         // For want of memory nothing is called useless.
         EXPECT_EQ(unknown > 0, error == ENOMEM && at <= files.calls() - start) << at;
         if (files.calls() - start < at) { break; }
