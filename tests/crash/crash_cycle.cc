@@ -11,8 +11,11 @@
 #include <utility>
 #include <vector>
 
+#include "engine/format/index_file.h"
 #include "engine/log/superblock_store.h"
+#include "engine/recovery/index_files.h"
 #include "engine/recovery/scan.h"
+#include "engine/recovery/verify.h"
 #include "engine/store/store_core.h"
 #include "platform/sim/sim_file_system.h"
 #include "tests/crash/model.h"
@@ -31,6 +34,8 @@ class Cycle {
     files_.set_fault_rule([this](const platform::SeamCall& call) { return watch(call); });
     options_.segment_bytes_first = std::uint64_t{4096} << pick(2);
     options_.segment_bytes_largest = options_.segment_bytes_first << pick(3);
+    // Tables of a few events, so that they close, become files, and are merged within a round.
+    index_ = {.files = true, .table_events = 2 + pick(12), .merge_runs = 2 + pick(2), .close_events = 1 + pick(4)};
   }
   ~Cycle() { files_.set_fault_rule({}); }
   Cycle(const Cycle&) = delete;
@@ -50,7 +55,7 @@ class Cycle {
  private:
   std::uint64_t pick(std::uint64_t below) { return random_() % below; }
   bool chance(double p) { return std::uniform_real_distribution<>(0, 1)(random_) < p; }
-  engine::Environment environment() { return {files_, clock_, machine_, false}; }
+  engine::Environment environment() { return {files_, clock_, machine_, false, index_}; }
 
   // --- the crash ---
 
@@ -67,8 +72,14 @@ class Cycle {
     if (call.kind == Kind::kPwritev && segment) {
       in_roll_ = call.length == engine::kSegmentFooterBytes && call.offset > engine::kSegmentHeaderBytes && !opening_;
     }
-    if (!left_ || --*left_ > 0 || files_.is_off()) { return std::nullopt; }
+    if (!left_ || --*left_ > 0 || files_.is_off()) {
+      note_index_file(call);
+      return std::nullopt;
+    }
     left_.reset();
+    const std::string name = std::filesystem::path(call.path).filename().string();
+    if (engine::is_temporary_index_file_name(name)) { histogram_.count(Met::kCrashInIndexFile); }
+    if (merged_) { histogram_.count(Met::kCrashBeforeMergedFilesGo); }
     if (in_roll_) { histogram_.count(Met::kCrashInRoll); }
     if (opening_ && made_) { histogram_.count(Met::kCrashInRecovery); }
     if (superblock && (call.kind == Kind::kPwritev || call.kind == Kind::kDatasync)) {
@@ -89,17 +100,41 @@ class Cycle {
     return std::nullopt;
   }
 
+  // Counts the index files that are made, merged and removed.
+  void note_index_file(const platform::SeamCall& call) {
+    using Kind = platform::SeamCall::Kind;
+    const std::string name = std::filesystem::path(call.path).filename().string();
+    if (call.kind == Kind::kRename && engine::is_temporary_index_file_name(name)) {
+      histogram_.count(Met::kIndexFileMade);
+      const auto made = engine::parse_index_file_name(name.substr(0, name.size() - engine::kTemporarySuffix.size()));
+      const auto is_merged = [&](const std::filesystem::path& path) {
+        const auto other = engine::parse_index_file_name(path.filename().string());
+        return made && other && made->first <= other->first && other->end <= made->end;
+      };
+      // It replaces those that it covers.
+      if (std::ranges::any_of(files_.files(), is_merged)) {
+        merged_ = true;
+        histogram_.count(Met::kIndexFilesMerged);
+      }
+    }
+    if (call.kind == Kind::kUnlink && engine::parse_index_file_name(name)) {
+      merged_ = false;
+      histogram_.count(opening_ ? Met::kIndexFileLeftOver : Met::kIndexFileSuperseded);
+    }
+  }
+
   // What comes after a crash: the machine starts again, or, after a kill, only the process.
   void come_back() {
     if (sync_failed_) {
       sync_failed_ = false;
-      in_roll_ = false;
+      in_roll_ = merged_ = false;
       // The same process opens the store again, on the same page cache; or the power goes first.
       if (!chance(0.3)) { return; }
       files_.power_off();
       power_cycle();
       return;
     }
+    merged_ = false;
     if (dead_) {
       dead_ = false;
       files_.kill_process();
@@ -141,8 +176,10 @@ class Cycle {
       if (wrong) { return wrong; }
     }
     bool accept = false;
+    // Now and then a session without index files comes between: those that are there stay behind the log.
+    index_.files = chance(0.9);
     for (;;) {
-      if (chance(0.35)) { arm(1 + pick(made_ ? 30 : 40)); }
+      if (chance(0.35)) { arm(1 + pick(made_ ? 60 : 40)); }
       OpenOptions options = options_;
       options.accept_suspect_tail = accept;
       auto opened = try_open(options);
@@ -181,6 +218,7 @@ class Cycle {
     }
     if (auto wrong = model_.cut_to(info.events)) { return wrong; }
     model_.settle();  // recovery has made durable whatever it kept
+    if (report.frames_kept < model_.batch_count() && index_.files) { histogram_.count(Met::kIndexFilesUsed); }
     return compare(*store_, model_, info.events, random_());
   }
 
@@ -433,21 +471,33 @@ class Cycle {
   struct Scanned {
     engine::ScanFacts facts;
     engine::Superblock superblock;
+    Offset indexed;  // index files prove that the log is durable below this log offset
   };
   std::optional<Scanned> scan() {
     auto loaded = engine::load_superblocks(files_, kFolder);
     if (!loaded || !*loaded) { return std::nullopt; }
-    auto facts = engine::scan_log(files_, kFolder, (*loaded)->newest, [](const engine::ScannedFrame&) { return true; });
+    const engine::Superblock& superblock = (*loaded)->newest;
+    Offset indexed;
+    if (index_.files) {
+      auto found = engine::find_index(files_, kFolder, superblock.log_id);
+      if (!found) { return std::nullopt; }
+      if (found->end) { indexed = found->end->point.offset; }
+    }
+    const auto visit = [](const engine::ScannedFrame&) { return true; };
+    auto facts = engine::scan_log(files_, kFolder, superblock, visit, {.durable = indexed});
     if (!facts) { return std::nullopt; }
-    return Scanned{std::move(*facts), (*loaded)->newest};
+    return Scanned{std::move(*facts), superblock, indexed};
   }
 
-  void flip(const std::filesystem::path& path, std::vector<std::byte> bytes, std::uint64_t offset) {
+  // Gives the byte as it is then.
+  std::byte flip(const std::filesystem::path& path, std::vector<std::byte> bytes, std::uint64_t offset) {
     bytes[offset] ^= static_cast<std::byte>(1U << pick(8));
     files_.set_contents(path, bytes);
+    return bytes[offset];
   }
 
-  // After a clean close every bit of every segment in use is known: whichever flips, it is reported.
+  // After a clean close every bit of every segment in use is known: whichever flips, it is reported. By the opening, if
+  // it reads that far back; always by verify and by whoever reads the frame.
   Wrong hurt_acknowledged() {
     const auto scanned = scan();
     if (!scanned) { return "a closed store cannot be scanned"; }
@@ -458,19 +508,74 @@ class Cycle {
     const auto whole = files_.contents(segment.path());
     if (!whole) { return "a segment file is not there"; }
     const std::uint64_t offset = pick(end);
-    flip(segment.path(), *whole, offset);
-    auto opened = try_open(options_);
-    if (opened) { return fmt::format("a bit flipped at {} of {} was not reported", offset, segment.path().string()); }
-    if (opened.error().code() != ErrorCode::kDamaged) { return "damage was called " + to_string(opened.error()); }
-    histogram_.count(Met::kVerdictA);
+    const auto hurt = flip(segment.path(), *whole, offset);
+    auto wrong = check_verify_tells(segment, offset);
+    if (!wrong) { wrong = check_readers_tell(); }
+    if (!wrong) { wrong = check_writer_tells(Offset(segment.base().value() + offset) < scanned->indexed); }
+    if (wrong) {
+      return fmt::format("with a bit flipped at {} of {}: {}", offset, segment.path().filename().string(), *wrong);
+    }
+    // A writer that came by has changed nothing there.
+    auto now = files_.contents(segment.path());
+    if (!now || (*now)[offset] != hurt) { return "a damaged byte was written over"; }
+    (*now)[offset] = (*whole)[offset];
+    files_.set_contents(segment.path(), *now);
+    return std::nullopt;
+  }
+
+  Wrong check_verify_tells(const engine::Segment& segment, std::uint64_t offset) {
+    const auto verified = engine::verify_store(kFolder, environment(), {});
+    if (!verified) { return "verify failed: " + to_string(verified.error()); }
+    const bool told = std::ranges::any_of(verified->damages, [&](const Damage& damage) {
+      return damage.file.filename() == segment.path().filename() &&
+             (!damage.offset || damage.offset->value() <= offset);
+    });
+    return told ? Wrong() : Wrong("verify does not name it");
+  }
+
+  Wrong check_readers_tell() {
     auto reader = try_open({.read_only = true});
     if (!reader) { return "a damaged store does not open read-only: " + to_string(reader.error()); }
-    Cursor all = reader->read(Query::all());
-    std::uint64_t shown = 0;
-    while (all.next() != nullptr) { ++shown; }
-    if (all.status()) { return "reading a damaged store ends without an error"; }
-    if (shown > model_.event_count()) { return "a damaged store shows more than was appended"; }
-    files_.set_contents(segment.path(), *whole);
+    const bool seen = reader->recovery().kind == RecoveryKind::kDamaged;
+    for (const Access access : {Access::kMapped, Access::kCopied}) {
+      const auto expected = model_.events();
+      std::uint64_t shown = 0;
+      Cursor all = reader->read(Query::all(), {.access = access});
+      while (const Event* event = all.next()) {
+        if (shown >= expected.size()) { return "a damaged store shows more than was appended"; }
+        if (auto wrong = differs(*event, *expected[shown], shown)) { return wrong; }
+        ++shown;
+      }
+      const Status ended = all.status();
+      if (!ended && ended.error().code() != ErrorCode::kDamaged) {
+        return "reading ends with " + to_string(ended.error());
+      }
+      if (ended && seen) { return "reading a damaged store ends without an error"; }
+      if (ended && shown != expected.size()) { return "reading ends too early, without an error"; }
+    }
+    return std::nullopt;
+  }
+
+  // A writer may come by what index files cover, and by nothing else.
+  Wrong check_writer_tells(bool covered) {
+    auto opened = try_open(options_);
+    if (!opened) {
+      if (opened.error().code() != ErrorCode::kDamaged) { return "it was called " + to_string(opened.error()); }
+      histogram_.count(Met::kVerdictA);
+      return std::nullopt;
+    }
+    if (!covered) { return "the opening does not report it"; }
+    if (opened->info().events != model_.event_count()) { return "a writer has other events"; }
+    histogram_.count(Met::kDamageBelowTheIndex);
+    // What is damaged stands in the way of no append.
+    ModelBatch batch = new_batch(3, 300);
+    const std::uint64_t first = model_.event_count();
+    const auto receipt = opened->append(to_batch(batch));
+    if (!receipt) { return "appending does not go on: " + to_string(receipt.error()); }
+    if (auto wrong = check_receipt(*receipt, batch, first)) { return wrong; }
+    model_.add(std::move(batch));
+    model_.settle();
+    if (auto closed = opened->close(); !closed) { return "closing failed: " + to_string(closed.error()); }
     return std::nullopt;
   }
 
@@ -485,7 +590,7 @@ class Cycle {
     }
     const auto whole = files_.contents(segment->path());
     if (!whole) { return "a segment file is not there"; }
-    flip(segment->path(), *whole, facts.durable.offset - segment->base() + pick(engine::kFrameHeaderBytes));
+    (void)flip(segment->path(), *whole, facts.durable.offset - segment->base() + pick(engine::kFrameHeaderBytes));
     auto opened = try_open(options_);
     if (opened) { return "a hurt tail was not reported"; }
     const ErrorCode code = opened.error().code();
@@ -518,12 +623,14 @@ class Cycle {
   platform::SimMachine machine_;
   Histogram& histogram_;
   OpenOptions options_;
+  engine::IndexPolicy index_;
   Model model_;
   std::optional<Store> store_;
   std::optional<std::uint64_t> left_;  // calls until the power goes
   bool dead_ = false;                  // the process was killed in the middle of a call
   bool sync_failed_ = false;           // once, somewhere
   bool in_roll_ = false;
+  bool merged_ = false;  // an index file was made of others, which are still there
   bool opening_ = false;
   bool made_ = false;
   bool torn_ = false;

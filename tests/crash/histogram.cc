@@ -41,6 +41,22 @@ std::string_view to_string(Met met) {
       return "append repeated";
     case Met::kConflict:
       return "conflict";
+    case Met::kIndexFileMade:
+      return "index file made";
+    case Met::kIndexFilesMerged:
+      return "index files merged into one";
+    case Met::kIndexFileSuperseded:
+      return "merged index file removed";
+    case Met::kIndexFileLeftOver:
+      return "index file removed by an opening";
+    case Met::kIndexFilesUsed:
+      return "opening from index files";
+    case Met::kCrashInIndexFile:
+      return "crash in the making of an index file";
+    case Met::kCrashBeforeMergedFilesGo:
+      return "crash with merged index files left";
+    case Met::kDamageBelowTheIndex:
+      return "damage that an opening did not read";
     case Met::kCount:
       break;
   }
@@ -54,7 +70,7 @@ void Histogram::add(const Histogram& other) {
 std::string Histogram::to_text() const {
   std::string text;
   for (std::size_t i = 0; i < counts_.size(); ++i) {
-    text += fmt::format("  {:<36} {:>9}\n", to_string(static_cast<Met>(i)), counts_[i]);
+    text += fmt::format("  {:<38} {:>9}\n", to_string(static_cast<Met>(i)), counts_[i]);
   }
   return text;
 }

@@ -27,6 +27,14 @@ enum class Met : std::uint8_t {
   kReadOnlyBeforeRecovery,
   kIdempotentRepeat,
   kConflict,
+  kIndexFileMade,
+  kIndexFilesMerged,
+  kIndexFileSuperseded,
+  kIndexFileLeftOver,
+  kIndexFilesUsed,
+  kCrashInIndexFile,
+  kCrashBeforeMergedFilesGo,
+  kDamageBelowTheIndex,
   kCount,
 };
 [[nodiscard]] std::string_view to_string(Met met);

@@ -81,6 +81,60 @@ std::optional<std::string> differs(const Event& event, const ModelEvent& expecte
   return std::nullopt;
 }
 
+namespace {
+
+// What only the index tells: the events of a type and of a tag, and the streams that there are.
+std::optional<std::string> compare_index(const Store& store, const std::vector<const ModelEvent*>& expected,
+                                         std::uint64_t count, std::uint64_t seed) {
+  const ModelEvent& one = *expected[seed % count];
+  const auto compare_query = [&](const Query& query, const auto& matches) -> std::optional<std::string> {
+    const bool backward = seed / 7 % 2 == 0;
+    std::vector<std::uint64_t> positions;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      if (matches(*expected[i])) { positions.push_back(i); }
+    }
+    if (backward) { std::ranges::reverse(positions); }
+    Cursor some = store.read(query, {.direction = backward ? Direction::kBackward : Direction::kForward});
+    std::size_t given = 0;
+    while (const Event* event = some.next()) {
+      if (given == positions.size()) { return to_string(query) + " shows too many events"; }
+      if (auto wrong = differs(*event, *expected[positions[given]], positions[given])) {
+        return to_string(query) + ": " + *wrong;
+      }
+      ++given;
+    }
+    if (!some.status()) { return to_string(some.status().error()); }
+    if (given != positions.size()) { return to_string(query) + " shows too few events"; }
+    return std::nullopt;
+  };
+  const auto has_type = [&](const ModelEvent& event) { return event.type == one.type; };
+  if (auto wrong = compare_query(Query::type(one.type), has_type)) { return wrong; }
+  if (!one.tags.empty()) {
+    const std::string& tag = one.tags[seed / 3 % one.tags.size()];
+    const auto has_tag = [&](const ModelEvent& event) {
+      return std::ranges::find(event.tags, tag) != event.tags.end();
+    };
+    if (auto wrong = compare_query(Query::tag(tag), has_tag)) { return wrong; }
+  }
+  std::map<std::string, StreamInfo> heads;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    heads[expected[i]->stream] = {expected[i]->stream, Version(expected[i]->version), Position(i)};
+  }
+  const auto streams = store.streams();
+  if (!streams) { return to_string(streams.error()); }
+  const auto is_right = [&](const StreamInfo& stream) {
+    const auto head = heads.find(stream.name);
+    return head != heads.end() && head->second.last_version == stream.last_version &&
+           head->second.last_position == stream.last_position;
+  };
+  if (streams->size() != heads.size() || !std::ranges::all_of(*streams, is_right)) {
+    return "the list of streams is another one";
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 std::optional<std::string> compare(const Store& store, const Model& model, std::uint64_t count, std::uint64_t seed) {
   std::mt19937_64 random(seed);
   const auto expected = model.events();
@@ -126,6 +180,7 @@ std::optional<std::string> compare(const Store& store, const Model& model, std::
   }
   if (!one.status()) { return to_string(one.status().error()); }
   if (given != (backward ? from + 1 : positions.size() - from)) { return "a stream shows too few events"; }
+  if (auto other = compare_index(store, expected, count, random())) { return other; }
   const ModelEvent& sought = *expected[random() % count];
   const auto found = store.event_by_id(sought.id);
   if (!found || !*found || (*found)->data.size() != sought.data.size()) { return "an event is not found by its id"; }
