@@ -107,6 +107,7 @@ void Stage::come_back(Fate fate, std::uint64_t seed) {
     files_.power_on(seed, keep, fate == Fate::kTorn);
     machine_.reboot();
     torn_ = torn_ || fate == Fate::kTorn;
+    superblock_torn_ = superblock_torn_ || fate == Fate::kTorn;
   }
   dead_ = false;
 }
@@ -140,11 +141,19 @@ std::uint64_t Stage::look() {
   if (kind == RecoveryKind::kDamaged || (kind == RecoveryKind::kSuspect && !torn_)) {
     ++alarms_;
     fail(fmt::format("a read-only opening says \"{}\"", to_string(kind)));
-  } else if (auto differs = crash::compare(*opened, model_, shown, shown)) {
+  } else if (auto differs =
+                 crash::compare(*opened, shown > model_.event_count() ? with_appending() : model_, shown, shown)) {
     if (is_down() || hard_faults_ != faults_before) { return 0; }
     fail("a read-only opening is wrong: " + *differs);
   }
   return shown;
+}
+
+// An index file may tell that an append is durable before it returns.
+crash::Model Stage::with_appending() const {
+  crash::Model all = model_;
+  if (appending_ != nullptr) { all.add(*appending_); }
+  return all;
 }
 
 void Stage::survive() {
@@ -159,8 +168,10 @@ void Stage::survive() {
   open();
   if (wrong_) { return; }
   const RecoveryReport& report = store_->recovery();
+  // One that was cut within its sector, and mended by a process that was killed before it synced that, is there again.
+  const bool superblock_lost = report.superblock_lost && !superblock_torn_;
   if (report.kind != RecoveryKind::kCleanEnd || report.bytes_cut != 0 || report.frames_in_doubt != 0 ||
-      report.superblock_lost || model_.event_count() != kept) {
+      superblock_lost || model_.event_count() != kept) {
     return fail(fmt::format("a second opening had something to repair: {}, {} bytes cut, {} frames in doubt, {} events",
                             to_string(report.kind), report.bytes_cut, report.frames_in_doubt, model_.event_count()));
   }

@@ -79,6 +79,8 @@ class Stage {
   void set_folder(std::filesystem::path folder) {
     if (verdicts_.empty()) { folder_ = std::move(folder); }
   }
+  // From the next opening on.
+  void set_index(const engine::IndexPolicy& policy) { index_ = policy; }
   [[nodiscard]] platform::SimFileSystem& files() { return files_; }
   [[nodiscard]] platform::SimClock& clock() { return clock_; }
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
@@ -107,6 +109,8 @@ class Stage {
   void wait_durable();
   // All that is durable, every way of reading it.
   void read();
+  // Takes the n-th index file away, past the seam.
+  void lose_index_file(std::size_t n);
   // A cursor that goes on while others append: it shows what was durable when it was made.
   void begin_reading();
   void read_on(std::size_t events);
@@ -132,10 +136,11 @@ class Stage {
     Durability durability;
   };
 
-  [[nodiscard]] engine::Environment environment() { return {files_, clock_, machine_, false}; }
+  [[nodiscard]] engine::Environment environment() { return {files_, clock_, machine_, false, index_}; }
   std::optional<platform::SeamFault> pass(const platform::SeamCall& call);
   void note_fault(const platform::SeamCall& call);
   Result<Store> try_open(const OpenOptions& options);
+  [[nodiscard]] crash::Model with_appending() const;
   void recovered();
   void end_process();
 
@@ -154,10 +159,12 @@ class Stage {
   platform::SimMachine machine_;
   const StageOptions stage_options_;
   OpenOptions options_;
+  engine::IndexPolicy index_;
   std::filesystem::path folder_ = "/store";
   Watch watch_;
 
   crash::Model model_;
+  const crash::ModelBatch* appending_ = nullptr;  // by a call that has not returned
   std::optional<Store> store_;
   std::vector<Submitted> submitted_;
   std::optional<Cursor> cursor_;
@@ -172,6 +179,7 @@ class Stage {
   bool failed_ = false;                        // a write or sync of the open store was made to fail
   bool probed_ = false;                        // check_fail_stop() was there
   bool torn_ = false;                          // blocks were cut within a sector: a suspect end is a right answer
+  bool superblock_torn_ = false;               // likewise, at some time: one superblock may be lost
   std::uint64_t hard_faults_ = 0;              // made so far; what is just repeated (EINTR, short counts) is not one
   bool may_have_failed_ = false;               // the look at the lock was made to fail
   std::set<std::string, std::less<>> making_;  // files that are being made, under temporary names

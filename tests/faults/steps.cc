@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <utility>
 
+#include "engine/format/index_file.h"
 #include "tests/faults/stage.h"
 
 namespace tidemark::faults {
@@ -66,7 +67,9 @@ void Stage::append(ModelBatch batch, Durability durability) {
     const bool failed_before = failed_;
     const std::uint64_t faults_before = hard_faults_;
     const std::uint64_t first = model_.event_count();
+    appending_ = &batch;
     const auto receipt = store_->append(expecting(batch, model_), {.durability = durability});
+    appending_ = nullptr;
     if (receipt) {
       if (failed_before) { return fail("a failed store took an append"); }
       if (failed_ && durability == Durability::kDurable) {
@@ -230,6 +233,13 @@ void Stage::read() {
     return fail(fmt::format("{} events are durable, {} were acknowledged", durable, model_.durable_event_count()));
   }
   check_prefix(durable);
+}
+
+void Stage::lose_index_file(std::size_t n) {
+  if (is_down() || wrong_) { return; }
+  for (const auto& path : files_.files()) {
+    if (engine::parse_index_file_name(path.filename().string()) && n-- == 0) { return files_.remove(path); }
+  }
 }
 
 void Stage::begin_reading() {
