@@ -8,6 +8,7 @@
 #include <limits>
 #include <utility>
 
+#include "engine/format/index_file.h"
 #include "engine/log/superblock_store.h"
 
 namespace tidemark::faults {
@@ -21,6 +22,15 @@ using Kind = platform::SeamCall::Kind;
 
 constexpr std::array<std::string_view, static_cast<std::size_t>(Fate::kCount)> kFateNames = {"killed", "none", "half",
                                                                                              "all", "torn"};
+
+// What becomes of an index file is nobody's business: it is made later, or its content comes from the log. Only memory
+// that runs out may be told, and what no system says of a map.
+bool is_hidden(const platform::SeamCall& call, int error) {
+  if (error == ENOSPC && (call.kind == Kind::kMap || call.kind == Kind::kPopulate)) { return false; }
+  const std::string name = std::filesystem::path(call.path).filename().string();
+  const bool is_index = engine::parse_index_file_name(name) || engine::is_temporary_index_file_name(name);
+  return is_index && error != ENOMEM;
+}
 
 // What a step may answer when the system failed it and nothing was appended.
 bool is_system_error(ErrorCode code) {
@@ -69,7 +79,7 @@ std::optional<platform::SeamFault> Stage::pass(const platform::SeamCall& call) {
   if (opening_ && call.kind == Kind::kPwritev && ends_within) { torn_ = true; }
   if (fault && fault->error != 0 && !dying_) {
     const bool is_repeated = fault->error == EINTR && (call.kind == Kind::kPread || call.kind == Kind::kPwritev);
-    if (!is_repeated) { note_fault(call); }
+    if (!is_repeated && !is_hidden(call, fault->error)) { note_fault(call); }
   }
   return fault;
 }
