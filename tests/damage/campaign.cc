@@ -207,7 +207,8 @@ int main(int argc, char** argv) {
   for (const int number : {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL}) { (void)std::signal(number, on_crash); }
 
   std::vector<Sample> samples;
-  for (const Shape& shape : {small_shape(), large_shape()}) {
+  const Shape shapes[] = {small_shape(), large_shape(), with_index(small_shape()), with_index(large_shape())};
+  for (const Shape& shape : shapes) {
     for (const Ending ending : kEndings) {
       if (!only_state.empty() && shape.name + "." + to_string(ending) != only_state) { continue; }
       samples.push_back(make_sample(shape, ending, usual_payload()));

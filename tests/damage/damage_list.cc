@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "engine/format/index_file.h"
 #include "engine/format/layout.h"
 #include "tidemark/limits.hpp"
 
@@ -73,6 +74,12 @@ void DamageList::list_files() {
       files_.push_back({.change = Change::kOlder, .file = name, .moment = i});
     }
   }
+  for (std::size_t i = 0; i < sample_.moments.size(); ++i) {
+    for (const auto& [name, bytes] : sample_.moments[i].files) {
+      if (!engine::parse_index_file_name(name) || sample_.files.contains(name)) { continue; }
+      files_.push_back({.change = Change::kBack, .file = name, .moment = i});
+    }
+  }
 }
 
 std::uint64_t DamageList::count(Kind kind) const {
@@ -126,7 +133,7 @@ Damaged DamageList::swap_blocks(const Place& a, const Place& b) const {
 
 Damaged DamageList::make_file_case(const FileCase& one) const {
   Damaged damaged;
-  FileBytes bytes = bytes_of(one.file);
+  FileBytes bytes = one.change == Change::kBack ? FileBytes() : bytes_of(one.file);
   switch (one.change) {
     case Change::kLonger:
       bytes.resize(bytes.size() + one.bytes, one.fill);
@@ -164,6 +171,10 @@ Damaged DamageList::make_file_case(const FileCase& one) const {
     case Change::kOther:
       bytes = sample_.other.at(one.file);
       damaged.what = one.file + " of another store";
+      break;
+    case Change::kBack:
+      bytes = sample_.moments[one.moment].files.at(one.file);
+      damaged.what = fmt::format("{} is back from the moment \"{}\"", one.file, sample_.moments[one.moment].name);
       break;
   }
   damaged.changed.emplace(one.file, std::move(bytes));
@@ -217,7 +228,9 @@ Damaged DamageList::make_any(Kind kind, std::uint64_t n) const {
 
 std::optional<Damaged> DamageList::make(Kind kind, std::uint64_t n) const {
   Damaged damaged = make_any(kind, n);
-  std::erase_if(damaged.changed, [&](const auto& file) { return file.second && *file.second == bytes_of(file.first); });
+  std::erase_if(damaged.changed, [&](const auto& file) {
+    return file.second && sample_.files.contains(file.first) && *file.second == bytes_of(file.first);
+  });
   if (damaged.changed.empty()) { return std::nullopt; }
   return damaged;
 }

@@ -21,7 +21,8 @@ enum class Kind : std::uint8_t {
   kSwapped,   // two blocks of the store, of the same file or not, change places
   kReplaced,  // a block is overwritten by another one of the store
   kCut,       // a file is cut to some length
-  kFiles,     // a file is longer, missing, empty, doubled, exchanged with another, an older one, or another store's
+  kFiles,     // a file is longer, missing, empty, doubled, exchanged with another, an older one, or another store's; or
+              // one is back that was removed
 };
 inline constexpr std::array kKinds = {Kind::kBits,     Kind::kBytes, Kind::kZeroed, Kind::kSwapped,
                                       Kind::kReplaced, Kind::kCut,   Kind::kFiles};
@@ -31,7 +32,7 @@ inline constexpr std::array kKinds = {Kind::kBits,     Kind::kBytes, Kind::kZero
 struct Damaged {
   std::string what;                                         // in words
   std::map<std::string, std::optional<FileBytes>> changed;  // nothing: the file is gone
-  std::optional<std::size_t> moment;                        // an older copy of a file, from then
+  std::optional<std::size_t> moment = {};                   // an older copy of a file, from then
 };
 
 class DamageList {
@@ -48,7 +49,17 @@ class DamageList {
     std::uint64_t offset;
     std::uint64_t length;
   };
-  enum class Change : std::uint8_t { kLonger, kMissing, kEmpty, kDoubled, kExchanged, kReplaced, kOlder, kOther };
+  enum class Change : std::uint8_t {
+    kLonger,
+    kMissing,
+    kEmpty,
+    kDoubled,
+    kExchanged,
+    kReplaced,
+    kOlder,
+    kOther,
+    kBack
+  };
   struct FileCase {
     Change change;
     std::string file;

@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <exception>
 #include <fmt/format.h>
+#include <map>
 #include <stdexcept>
 #include <utility>
 
 #include "engine/format/frame.h"
+#include "engine/format/index_file.h"
 #include "engine/format/segment.h"
 
 namespace tidemark::damage {
@@ -17,6 +19,7 @@ namespace {
 constexpr std::uint64_t kMachineSeed = 7;  // of the samples' writers
 
 bool is_segment(const std::string& name) { return engine::parse_segment_file_name(name).has_value(); }
+bool is_index(const std::string& name) { return engine::parse_index_file_name(name).has_value(); }
 
 // The first byte at which two states of a file differ.
 std::uint64_t first_difference(const FileBytes& before, const std::optional<FileBytes>& now) {
@@ -48,7 +51,7 @@ const char* to_string(Class verdict) {
   return "unknown";
 }
 
-Judge::Judge(const Sample& sample) : sample_(sample), twin_(kMachineSeed) {
+Judge::Judge(const Sample& sample) : sample_(sample), twin_(kMachineSeed, sample.index) {
   twin_.clock.advance(std::chrono::hours(1));
   twin_.restore(sample.files);
   Wrong wrong = read_only(false, usual_reader_);
@@ -85,6 +88,7 @@ Verdict Judge::judge(const Damaged& damaged) {
     known_ = known_events(known);
     const std::uint64_t written = writing_calls(twin_.files);
     const Result<VerifyReport> verified = twin_.verify();
+    log_is_hurt_ = hits_covered(damaged) && verified && !verified->whole();
     Seen reader;
     Seen same_boot;
     Seen writer;
@@ -100,13 +104,26 @@ Verdict Judge::judge(const Damaged& damaged) {
   return verdict;
 }
 
+// Whether a byte is changed that index files keep an opening from reading. Beside them it reads the segments' headers.
+bool Judge::hits_covered(const Damaged& damaged) const {
+  return std::ranges::any_of(damaged.changed, [&](const auto& file) {
+    const auto frame = std::ranges::find(sample_.frames, file.first, &FrameAt::file);
+    if (frame == sample_.frames.end()) { return false; }
+    return frame->base + first_difference(sample_.files.at(file.first), file.second) < sample_.indexed;
+  });
+}
+
+bool Judge::hits_index_alone(const Damaged& damaged) {
+  return std::ranges::all_of(damaged.changed, [](const auto& file) { return is_index(file.first); });
+}
+
 // In the boot of the last writer what it wrote last may not be shown yet; in another one all is.
 Wrong Judge::read_only(bool same_boot, Seen& seen) {
   platform::SimMachine machine(kMachineSeed);
   if (!same_boot) { machine.reboot(); }
   OpenOptions options = sample_.options;
   options.read_only = true;
-  auto core = engine::open_store(Twin::path_of(""), options, {twin_.files, twin_.clock, machine, false});
+  auto core = engine::open_store(Twin::path_of(""), options, {twin_.files, twin_.clock, machine, false, sample_.index});
   if (!core) {
     seen.error = std::move(core.error());
     return std::nullopt;
@@ -126,13 +143,18 @@ Wrong Judge::for_writing(Seen& seen) {
   }
   seen.report = store->recovery();
   if (auto wrong = read_everything(*store, sample_.events, seen.shown)) { return "opened for writing: " + *wrong; }
-  if (seen.shown.error) { return "opened for writing, and reading ends with " + to_string(*seen.shown.error); }
+  if (seen.shown.with_errors > 0 && !log_is_hurt_) {
+    return "opened for writing, and reading fails: " +
+           to_string(seen.shown.error.value_or(Error(ErrorCode::kDamaged, {})));
+  }
   return go_on(*store);
 }
 
-// What opened for writing takes appends, closes, and is whole from then on.
+// What opened for writing takes appends, closes, and is whole from then on; or as damaged as it was, where the log is
+// hurt before the part that an opening reads.
 Wrong Judge::go_on(Store& store) {
   const std::uint64_t before = store.info().events;
+  if (auto wrong = decide(store, before)) { return wrong; }
   const auto receipt = store.append("after", Expect::no_stream(), {{.type = "Went", .data = as_bytes("on")}});
   if (!receipt) { return "appending does not go on: " + to_string(receipt.error()); }
   if (receipt->first.value() != before) { return "what is appended goes to another place"; }
@@ -142,24 +164,68 @@ Wrong Judge::go_on(Store& store) {
   if (again->recovery().kind != RecoveryKind::kClosedCleanly || again->info().events != before + 1) {
     return "opened again, the store is not as it was closed";
   }
-  std::uint64_t position = 0;
-  Cursor cursor = again->read(Query::all());
-  while (const Event* event = cursor.next()) {
-    const bool right = position < before ? same_event(*event, sample_.events[position]) : event->stream() == "after";
-    if (!right) { return fmt::format("opened again, the event at position {} is another one", position); }
-    ++position;
-  }
-  if (!cursor.status() || position != before + 1) { return "opened again, not all events are shown"; }
+  if (auto wrong = read_again(*again, before)) { return wrong; }
   if (auto closed = again->close(); !closed) { return "closing again fails: " + to_string(closed.error()); }
   const auto verified = twin_.verify();
   if (!verified) { return "verify fails after closing: " + to_string(verified.error()); }
-  if (!verified->whole()) { return "verify finds damage after closing: " + verified->damages.front().what; }
+  if (!verified->whole() && !log_is_hurt_) {
+    return "verify finds damage after closing: " + verified->damages.front().what;
+  }
+  if (verified->whole() && log_is_hurt_) { return "verify does not find the damage any more, after closing"; }
   return std::nullopt;
+}
+
+// Expectations, conditions and ids are decided as by the events that are there.
+Wrong Judge::decide(Store& store, std::uint64_t events) {
+  const auto begin = sample_.events.begin();
+  const std::vector<OwnedEvent> shown(begin, begin + static_cast<std::ptrdiff_t>(events));
+  std::map<std::string, Version> heads;
+  std::map<std::string, Position> types;  // the first of each
+  for (const OwnedEvent& event : shown) {
+    heads[event.stream] = event.version;
+    types.try_emplace(event.type, event.position);
+  }
+  Batch batch;
+  for (const auto& [stream, head] : heads) { batch.check(stream, Expect::exactly(head.value() + 1)); }
+  for (const auto& [type, first] : types) { batch.fail_if_match(Query::type(type)); }
+  batch.fail_if_match(Query::type("Never")).fail_if_match(Query::tag("never"));
+  batch.to("after").add({.type = "Refused"});
+  const auto refused = store.append(batch);
+  if (refused) { return "an append against every expectation succeeded"; }
+  const Error& error = refused.error();
+  if (heads.empty()) { return std::nullopt; }
+  if (error.code() == ErrorCode::kDamaged && log_is_hurt_) { return std::nullopt; }
+  if (error.code() != ErrorCode::kVersionConflict) { return "expectations that fail end with " + to_string(error); }
+  auto head = heads.begin();
+  bool right = error.conflicts().size() == heads.size() && error.match_conflicts().size() == types.size();
+  for (std::size_t i = 0; right && i < heads.size(); ++i, ++head) {
+    right = error.conflicts()[i].stream == head->first && error.conflicts()[i].actual == head->second;
+  }
+  auto first = types.begin();
+  for (std::size_t i = 0; right && i < types.size(); ++i, ++first) {
+    right = error.match_conflicts()[i] == MatchConflict{.condition = i, .position = first->second};
+  }
+  return right ? std::nullopt : Wrong("the conflicts are other ones: " + to_string(error));
+}
+
+Wrong Judge::read_again(Store& store, std::uint64_t events) {
+  std::uint64_t position = 0;
+  Cursor cursor = store.read(Query::all());
+  while (const Event* event = cursor.next()) {
+    const bool right = position < events ? same_event(*event, sample_.events[position]) : event->stream() == "after";
+    if (!right) { return fmt::format("opened again, the event at position {} is another one", position); }
+    ++position;
+  }
+  if (!cursor.status()) {
+    const bool allowed = log_is_hurt_ && cursor.status().error().code() == ErrorCode::kDamaged;
+    return allowed ? std::nullopt : Wrong("opened again, reading ends with " + to_string(cursor.status().error()));
+  }
+  return position == events + 1 ? std::nullopt : Wrong("opened again, not all events are shown");
 }
 
 // The events that these files tell to be durable.
 std::uint64_t Judge::known_events(const FileMap& files) const {
-  const std::uint64_t watermark = watermark_of(files);
+  const std::uint64_t watermark = watermark_of(files, sample_.indexed > 0);
   std::uint64_t events = 0;
   for (const FrameAt& frame : sample_.frames) {
     if (frame.base + frame.end <= watermark) { events = frame.first + frame.count; }
@@ -186,7 +252,8 @@ Wrong Judge::accepting(const Error& suspect) {
 // The damage comes while a reader has the store: what it shows is right all the same, and what is not hit is shown.
 Wrong Judge::after_opening(const Damaged& damaged) {
   const bool sizes_stay = std::ranges::all_of(damaged.changed, [&](const auto& file) {
-    return is_segment(file.first) && file.second && file.second->size() == sample_.files.at(file.first).size();
+    return (is_segment(file.first) || is_index(file.first)) && sample_.files.contains(file.first) && file.second &&
+           file.second->size() == sample_.files.at(file.first).size();
   });
   if (sample_.ending != Ending::kClosed || !sizes_stay) { return std::nullopt; }
   OpenOptions options = sample_.options;
@@ -196,6 +263,9 @@ Wrong Judge::after_opening(const Damaged& damaged) {
   apply(damaged);
   Shown shown;
   auto wrong = read_everything(*store, sample_.events, shown);
+  if (!wrong && hits_index_alone(damaged) && (shown.with_errors > 0 || shown.events != sample_.events.size())) {
+    wrong = "an index file is hit, and reading fails";
+  }
   for (const FrameAt& frame : sample_.frames) {
     const auto now = damaged.changed.find(frame.file);
     const auto part = [&](const FileBytes& bytes) {
@@ -229,12 +299,21 @@ Verdict Judge::weigh(const Damaged& damaged, const Seen& writer, const Seen& rea
   const bool listed = !verified || !verified->whole();
   const bool said =
       listed || marked(writer, usual_writer_) || marked(reader, usual_reader_) || marked(same_boot, usual_same_boot_);
+  if (hits_index_alone(damaged) && (said || writer.error)) {
+    verdict.wrong = "only an index file is hit, and something is reported: " + verdict.said;
+    return verdict;
+  }
+  if (hits_covered(damaged) && !said && !writer.error) {
+    verdict.wrong = "damage where no opening reads is not reported by verify";
+    return verdict;
+  }
   if (writer.error) { return verdict; }
   verdict.what = said ? Class::kReported : Class::kHarmless;
   if (!said && same_boot.shown.events < known_) {
     verdict.wrong = "a read-only opening shows fewer events than are known to be durable, unsaid";
   }
   if (verdict.wrong || writer.shown.events == sample_.events.size()) { return verdict; }
+  if (writer.shown.error) { return verdict; }
   // Acknowledged events are gone. That may be only where nothing later told that they had been there.
   const auto allowed = undecidable(sample_, damaged);
   verdict.what = Class::kUndecidable;
@@ -290,7 +369,12 @@ Wrong Judge::agree(const Damaged& damaged, const Seen& writer, const Seen& reade
       std::ranges::none_of(verified->damages, [](const Damage& d) { return !d.segment.has_value(); })) {
     return "verify does not name the superblock that is lost";
   }
-  return is_damaged ? verify_names(damaged, *verified) : std::nullopt;
+  // A spare that is damaged is none, and goes.
+  const bool is_hit = std::ranges::any_of(verified->damages, [&](const Damage& damage) {
+    return std::ranges::find(sample_.frames, damage.file.filename().string(), &FrameAt::file) != sample_.frames.end();
+  });
+  if (is_hit && !writer.error && !hits_covered(damaged)) { return "verify finds damage that no opening reports"; }
+  return is_damaged || hits_covered(damaged) ? verify_names(damaged, *verified) : std::nullopt;
 }
 
 // verify names the place of the first damage in the log, or one before it in the same frame, header, footer or gap.

@@ -44,6 +44,8 @@ class Judge {
   Wrong accepting(const Error& suspect);
   [[nodiscard]] std::uint64_t known_events(const FileMap& files) const;
   Wrong go_on(Store& store);
+  Wrong decide(Store& store, std::uint64_t events);
+  Wrong read_again(Store& store, std::uint64_t events);
   Wrong after_opening(const Damaged& damaged);
 
   void apply(const Damaged& damaged);
@@ -53,10 +55,13 @@ class Judge {
                             const Result<VerifyReport>& verified) const;
   [[nodiscard]] Wrong verify_names(const Damaged& damaged, const VerifyReport& report) const;
   [[nodiscard]] bool marked(const Seen& seen, const Seen& usual) const;
+  [[nodiscard]] bool hits_covered(const Damaged& damaged) const;
+  [[nodiscard]] static bool hits_index_alone(const Damaged& damaged);
 
   const Sample& sample_;
   Twin twin_;
-  std::uint64_t known_ = 0;  // events that the superblocks left, or the log as it was, tell to be durable
+  std::uint64_t known_ = 0;   // events that the superblocks left, or the log as it was, tell to be durable
+  bool log_is_hurt_ = false;  // verify finds damage where no opening reads: what reads there may fail
   // What the sample does without damage.
   Seen usual_writer_;
   Seen usual_reader_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <iterator>
 #include <map>
 #include <string_view>
 #include <utility>
@@ -16,7 +17,12 @@ class Reading {
   Reading(const Store& store, const std::vector<OwnedEvent>& appended, Shown& shown)
       : store_(store), appended_(appended), shown_(shown), visible_(store.info().events) {
     for (const OwnedEvent& event : appended) {
-      if (event.position.value() < visible_) { streams_[event.stream].push_back(event.position.value()); }
+      const std::uint64_t position = event.position.value();
+      if (position >= visible_) { continue; }
+      streams_[event.stream].push_back(position);
+      categories_[event.stream.substr(0, event.stream.find('-'))].push_back(position);
+      types_[event.type].push_back(position);
+      for (const std::string& tag : event.tags) { tags_[tag].push_back(position); }
     }
   }
 
@@ -30,6 +36,7 @@ class Reading {
       if (auto wrong = stream(name, positions)) { return wrong; }
     }
     if (auto wrong = stream_list()) { return wrong; }
+    if (auto wrong = by_names()) { return wrong; }
     return find_each();
   }
 
@@ -113,6 +120,56 @@ class Reading {
     return right ? std::nullopt : Wrong("the list of streams is another one");
   }
 
+  using ByName = std::map<std::string, std::vector<std::uint64_t>>;
+
+  // Categories, types and tags: the events of each, together in one query, and the lists of them.
+  Wrong by_names() {
+    const auto matching = [&](const Query& query, const std::vector<std::uint64_t>& positions) -> Wrong {
+      std::uint64_t given = 0;
+      std::optional<Error> error;
+      auto wrong = read(query, {}, positions, given, error);
+      if (wrong) { return to_string(query) + ": " + *wrong; }
+      const std::vector<std::uint64_t> reversed(positions.rbegin(), positions.rend());
+      return read(query, {.direction = Direction::kBackward, .access = Access::kCopied}, reversed, given, error);
+    };
+    const auto all_of = [&](const ByName& names, const auto& query_of) -> Wrong {
+      for (const auto& [name, positions] : names) {
+        if (auto wrong = matching(query_of(name), positions)) { return wrong; }
+      }
+      return std::nullopt;
+    };
+    if (auto wrong = all_of(categories_, [](const std::string& name) { return Query::category(name); })) {
+      return wrong;
+    }
+    if (auto wrong = all_of(types_, [](const std::string& name) { return Query::type(name); })) { return wrong; }
+    if (auto wrong = all_of(tags_, [](const std::string& name) { return Query::tag(name); })) { return wrong; }
+    if (auto wrong = matching(Query::type("Never"), {})) { return wrong; }
+    if (!types_.empty() && !tags_.empty()) {
+      const auto& [type, of_type] = *types_.begin();
+      const auto& [tag, of_tag] = *tags_.rbegin();
+      std::vector<std::uint64_t> both;
+      std::vector<std::uint64_t> either;
+      std::ranges::set_intersection(of_type, of_tag, std::back_inserter(both));
+      std::ranges::set_union(of_type, of_tag, std::back_inserter(either));
+      if (auto wrong = matching(Query::type(type).tags({tag}), both)) { return wrong; }
+      if (auto wrong = matching(Query::all().any_of({{.types = {type}}, {.tags = {tag}}}), either)) { return wrong; }
+    }
+    if (auto wrong = listed(store_.categories(), categories_, "categories")) { return wrong; }
+    if (auto wrong = listed(store_.types(), types_, "types")) { return wrong; }
+    return listed(store_.tags(), tags_, "tags");
+  }
+
+  Wrong listed(const Result<std::vector<NameInfo>>& list, const ByName& names, std::string_view what) {
+    if (!list) { return allowed(list.error()); }
+    bool right = list->size() == names.size();
+    auto expected = names.begin();
+    for (std::size_t i = 0; right && i < list->size(); ++i, ++expected) {
+      right = (*list)[i].name == expected->first && (*list)[i].events == expected->second.size() &&
+              (*list)[i].last_position.value() == expected->second.back();
+    }
+    return right ? std::nullopt : Wrong(fmt::format("the list of {} is another one", what));
+  }
+
   Wrong find_each() {
     shown_.found.assign(appended_.size(), false);
     for (std::size_t i = 0; i < appended_.size(); ++i) {
@@ -133,7 +190,11 @@ class Reading {
   const std::vector<OwnedEvent>& appended_;
   Shown& shown_;
   const std::uint64_t visible_;
-  std::map<std::string, std::vector<std::uint64_t>> streams_;  // the positions of the events that are shown
+  // The positions of the events that are shown.
+  ByName streams_;
+  ByName categories_;
+  ByName types_;
+  ByName tags_;
 };
 
 }  // namespace

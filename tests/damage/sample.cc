@@ -12,8 +12,10 @@
 #include <utility>
 
 #include "engine/format/frame.h"
+#include "engine/format/index_file.h"
 #include "engine/format/segment.h"
 #include "engine/format/superblock.h"
+#include "engine/recovery/index_files.h"
 #include "engine/recovery/verify.h"
 
 namespace tidemark::damage {
@@ -95,8 +97,23 @@ std::uint64_t superblock_watermark_of(const FileMap& files) {
   return highest;
 }
 
-std::uint64_t watermark_of(const FileMap& files) {
+std::uint64_t index_watermark_of(const FileMap& files) {
+  platform::SimFileSystem folder;
+  engine::FileId log_id{};
+  for (const auto& [name, bytes] : files) {
+    folder.set_contents(kFolder / name, bytes);
+    const bool is_superblock = std::ranges::find(engine::kSuperblockNames, name) != std::end(engine::kSuperblockNames);
+    engine::Superblock superblock{};
+    if (!is_superblock || bytes.size() != engine::kSuperblockBytes) { continue; }
+    if (engine::decode_superblock(bytes, superblock) == engine::BlockState::kGood) { log_id = superblock.log_id; }
+  }
+  const auto found = must(engine::find_index(folder, kFolder, log_id));
+  return found.end ? found.end->point.offset.value() : 0;
+}
+
+std::uint64_t watermark_of(const FileMap& files, bool with_index) {
   std::uint64_t highest = superblock_watermark_of(files);
+  if (with_index) { highest = std::max(highest, index_watermark_of(files)); }
   for (const FrameAt& frame : frames_of(files)) { highest = std::max(highest, frame.durable); }
   for (const auto& [name, bytes] : files) {
     if (!engine::parse_segment_file_name(name) || bytes.size() < engine::kSegmentFooterBytes) { continue; }
@@ -126,6 +143,12 @@ const char* to_string(Ending ending) {
 Shape small_shape() { return {"small", 1000}; }
 Shape large_shape() { return {"large", 3850}; }
 
+Shape with_index(Shape shape) {
+  shape.name += "-indexed";
+  shape.indexed = true;
+  return shape;
+}
+
 Payload usual_payload() {
   return [](std::size_t n, std::size_t size) {
     FileBytes bytes(size);
@@ -154,6 +177,7 @@ class Maker {
     sample_.ending = ending;
     sample_.options.segment_bytes_first = limits::kSegmentBytesMin;
     sample_.options.segment_bytes_largest = limits::kSegmentBytesMin;
+    sample_.index = {.files = shape.indexed, .table_events = 2, .merge_runs = 2, .close_events = 1};
   }
 
   Sample make() {
@@ -206,11 +230,14 @@ class Maker {
     return batch;
   }
 
+  // Every event closes a table, and neighbours are merged.
   void first_session() {
+    twin_.index = {.files = shape_.indexed, .table_events = 1, .merge_runs = 2, .close_events = 1};
     store_.emplace(must(twin_.open(sample_.options)));
     moment("created");
     must(store_->append(one("a", 200)));
     must(store_->append(one("b", 250)));
+    moment("two events");
     Batch three;
     add(three, "a", 900);
     add(three, "b", 90);
@@ -222,7 +249,9 @@ class Maker {
     moment("closed once");
   }
 
+  // Nothing is merged any more, and the last table is still in memory when the last group is appended.
   void second_session() {
+    twin_.index = {.files = shape_.indexed, .table_events = 7, .merge_runs = 100, .close_events = 1};
     store_.emplace(must(twin_.open(sample_.options)));
     moment("opened again");
     Batch large;
@@ -288,7 +317,9 @@ class Maker {
 
   void look() {
     sample_.frames = frames_of(sample_.files);
-    sample_.watermark = watermark_of(sample_.files);
+    sample_.watermark = watermark_of(sample_.files, shape_.indexed);
+    if (shape_.indexed) { sample_.indexed = index_watermark_of(sample_.files); }
+    look_at_index();
     must_be(!sample_.frames.empty(), "it has no frames");
     sample_.active = sample_.frames.back().file;
     must_be(sample_.active == engine::segment_file_name(SegmentNumber(3)), "it has not three segments");
@@ -296,7 +327,7 @@ class Maker {
     must_be(in_active >= 3, "its last segment does not begin before the last group");
     must_be(sample_.bytes() <= std::size_t{64} << 10U, "it is too large");
 
-    Twin reader(kSeed);
+    Twin reader(kSeed, sample_.index);
     reader.restore(sample_.files);
     reader.machine.reboot();
     OpenOptions read_only = sample_.options;
@@ -312,6 +343,23 @@ class Maker {
     const std::uint64_t end = sample_.frames.back().base + sample_.frames.back().end;
     const bool all_known = ending_ == Ending::kClosed || ending_ == Ending::kIdle;
     must_be(all_known ? sample_.watermark == end : sample_.watermark < end, "its watermark is elsewhere");
+  }
+
+  // A merged file for the events of the first segment, one of a single event, one of the large batch; and of what came
+  // later, if the store was closed after that.
+  void look_at_index() const {
+    std::vector<engine::IndexRange> ranges;
+    for (const auto& file : sample_.files) {
+      if (const auto range = engine::parse_index_file_name(file.first)) { ranges.push_back(*range); }
+    }
+    if (!shape_.indexed) { return must_be(ranges.empty(), "it has index files"); }
+    must_be(ranges.size() >= 3, "it has not three index files");
+    must_be(ranges[0] == engine::IndexRange{Position(0), Position(5)}, "its first index files were not merged");
+    must_be(ranges[1] == engine::IndexRange{Position(5), Position(6)}, "it has not an index file of one event");
+    must_be(ranges[2] == engine::IndexRange{Position(6), Position(16)}, "it has not an index file of the large batch");
+    const bool all = ending_ == Ending::kClosed;
+    const std::uint64_t end = sample_.frames.back().base + sample_.frames.back().end;
+    must_be(all ? sample_.indexed == end : sample_.indexed < end, "its index ends elsewhere");
   }
 
   const Shape& shape_;

@@ -22,9 +22,12 @@ using FileMap = std::map<std::string, FileBytes>;  // the files of a store's fol
 // A machine in memory with one folder for a store, which can be given other files at any time.
 class Twin {
  public:
-  explicit Twin(std::uint64_t seed) : machine(seed) {}
+  explicit Twin(std::uint64_t seed, const engine::IndexPolicy& policy = {.files = false})
+      : machine(seed), index(policy) {}
 
-  [[nodiscard]] engine::Environment environment(bool threads = false) { return {files, clock, machine, threads}; }
+  [[nodiscard]] engine::Environment environment(bool threads = false) {
+    return {files, clock, machine, threads, index};
+  }
   [[nodiscard]] Result<Store> open(const OpenOptions& options, bool threads = false);
   [[nodiscard]] Result<VerifyReport> verify();
   // All files as they are now: what a SIGKILL at this moment would leave.
@@ -36,6 +39,7 @@ class Twin {
   platform::SimFileSystem files;
   platform::SimClock clock;
   platform::SimMachine machine;
+  engine::IndexPolicy index;  // of the next opening
 };
 
 // A whole frame and the events in it.
@@ -51,10 +55,13 @@ struct FrameAt {
 // Every frame of a store's segments, found by walking from header to header.
 [[nodiscard]] std::vector<FrameAt> frames_of(const FileMap& files);
 
-// How far all that can be read in these files says the log is durable: superblocks, footers, frames.
-[[nodiscard]] std::uint64_t watermark_of(const FileMap& files);
+// How far all that can be read in these files says the log is durable: superblocks, footers, frames, and index files if
+// they are looked at.
+[[nodiscard]] std::uint64_t watermark_of(const FileMap& files, bool with_index);
 // Likewise, by the superblocks alone.
 [[nodiscard]] std::uint64_t superblock_watermark_of(const FileMap& files);
+// Likewise, by the index files that an opening would use.
+[[nodiscard]] std::uint64_t index_watermark_of(const FileMap& files);
 
 // How the last writer of a sample ended.
 enum class Ending : std::uint8_t {
@@ -70,11 +77,14 @@ inline constexpr Ending kEndings[] = {Ending::kClosed, Ending::kTail, Ending::kI
 struct Shape {
   std::string name;
   std::size_t batch_event_bytes = 0;  // of each of the ten events of the large batch
+  bool indexed = false;               // whether it has index files: three or four, of which the first was merged
 };
 // 4, 12 and 4 KiB; the large frame has a checksum for each event.
 [[nodiscard]] Shape small_shape();
 // 4, 40 and 4 KiB: a frame larger than 32 KiB, of which a reader checks single events.
 [[nodiscard]] Shape large_shape();
+// The same events with index files beside them.
+[[nodiscard]] Shape with_index(Shape shape);
 
 // The data of the n-th event of a sample, of this size.
 using Payload = std::function<FileBytes(std::size_t n, std::size_t size)>;
@@ -86,6 +96,7 @@ struct Sample {
   std::string name;
   Ending ending = Ending::kClosed;
   OpenOptions options;
+  engine::IndexPolicy index;  // for those who open it later: its tables are small, and runs are merged soon
   FileMap files;
   std::vector<OwnedEvent> events;  // all acknowledged as durable
   struct Moment {
@@ -97,6 +108,7 @@ struct Sample {
 
   std::vector<FrameAt> frames;  // whole ones
   std::uint64_t watermark = 0;  // the highest found anywhere
+  std::uint64_t indexed = 0;    // an opening reads the log from here on; 0 without index files
   std::string active;           // the last segment with frames
 
   [[nodiscard]] std::size_t bytes() const;

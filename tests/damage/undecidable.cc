@@ -69,6 +69,7 @@ std::optional<Undecidable> older_copy(const Sample& sample, const FileBytes& now
     events = frame.first + frame.count;
   }
   if (end < superblock_watermark_of(files)) { return std::nullopt; }
+  if (sample.indexed > 0 && end < index_watermark_of(files)) { return std::nullopt; }
   return Undecidable{events, false};
 }
 
@@ -85,7 +86,7 @@ std::optional<Undecidable> undecidable(const Sample& sample, const Damaged& dama
   const auto active = damaged.changed.find(sample.active);
   if (active == damaged.changed.end() || !active->second) { return std::nullopt; }
   if (damaged.moment) { return older_copy(sample, *active->second); }
-  return zeroed_end(sample, watermark_of(known), sample.files.at(sample.active), *active->second);
+  return zeroed_end(sample, watermark_of(known, sample.indexed > 0), sample.files.at(sample.active), *active->second);
 }
 
 }  // namespace tidemark::damage
