@@ -242,12 +242,15 @@ void IndexKeeper::merge() {
 }
 
 // The neighbours at the end whose level is that of the last one. One that is smaller than what comes after it counts
-// with that, otherwise it would keep its neighbours apart for ever.
+// with that, otherwise it would keep its neighbours apart for ever. Who makes no files leaves those that there are.
 std::optional<IndexKeeper::Group> IndexKeeper::due_group(const Tiers::Runs& runs) const {
   if (runs.empty()) { return std::nullopt; }
   const unsigned level = level_of(*runs.back());
   std::size_t first = runs.size();
-  while (first > 0 && runs[first - 1]->first() >= damaged_end_ && level_of(*runs[first - 1]) <= level) { --first; }
+  const auto belongs = [&](const index::Run& run) {
+    return run.first() >= damaged_end_ && level_of(run) <= level && (files_ || !is_saved(run));
+  };
+  while (first > 0 && belongs(*runs[first - 1])) { --first; }
   const std::size_t count = runs.size() - first;
   if (count < std::max<std::uint64_t>(policy_.merge_runs, 2)) { return std::nullopt; }
   if (runs.back()->end() - runs[first]->first() > index::kRunEventsMax) { return std::nullopt; }

@@ -233,6 +233,24 @@ TEST(IndexCheck, HoldsFilesAgainstTheLog) {
   EXPECT_FALSE(report.whole());
 }
 
+// Not even to merge them with what it has read anew.
+TEST(IndexHealing, WhoOnlyReadsLeavesTheFilesAlone) {
+  for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    HealedLife life(seed);
+    ASSERT_GE(life.whole().size(), 3U);
+    life.flip(life.whole().size() / 2, 40);  // its end: nobody takes it, or what comes after it
+    life.world.index.merge_runs = 2;
+    const auto before = life.world.snapshot();
+    {
+      const Store reader = life.world.open({.read_only = true});
+      life.expect_right(reader, life.facts.size());
+    }
+    EXPECT_EQ(life.world.snapshot(), before);
+    if (testing::Test::HasFatalFailure()) { return; }
+  }
+}
+
 TEST(IndexRebuild, MakesAllFilesAnew) {
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
