@@ -30,6 +30,11 @@ Result<std::optional<Counted>> find_and_count(const Run& run, const Key& key, Po
   return Counted{**found, *count};
 }
 
+// What one run says does not follow from another, or from the log.
+Error contradiction() {
+  return {ErrorCode::kDamaged, "the index contradicts the log: close the store and delete its index files"};
+}
+
 }  // namespace
 
 // --- Postings ---
@@ -43,10 +48,7 @@ auto Postings::ask(const Part& part, Ask question) const -> decltype(question(**
   if (!healed) { return std::unexpected(std::move(healed.error())); }
   auto key = (*healed)->find(key_);
   if (!key) { return std::unexpected(std::move(key.error())); }
-  if (!*key || (*key)->base != part.base) {
-    return std::unexpected(
-        Error(ErrorCode::kDamaged, "the index contradicts the log: close the store and delete its index files"));
-  }
+  if (!*key || (*key)->base != part.base) { return std::unexpected(contradiction()); }
   return question(**healed, **key);
 }
 
@@ -61,6 +63,7 @@ Result<std::size_t> Postings::positions(std::uint64_t ordinal, std::span<Positio
   for (const Part& part : parts_) {
     if (done == into.size()) { break; }
     if (ordinal >= part.base + part.count) { continue; }
+    if (ordinal < part.base) { return std::unexpected(contradiction()); }
     auto got = positions_in(part, ordinal, into.subspan(done));
     if (!got) { return got; }
     done += *got;

@@ -220,5 +220,29 @@ TEST(Tiers, ADamagedRunIsAnErrorAndNeverAnotherAnswer) {
   EXPECT_GT(errors, 0U);
 }
 
+// Whoever made them, and with whatever checksums.
+TEST(Tiers, RunsThatDoNotFollowEachOtherAreDamage) {
+  const Model one = random_model(1, 200, 3);
+  const Model other = random_model(2, 200, 3);
+  Parts parts;
+  parts.bytes.reserve(2);
+  parts.add_run(one.bytes(0, 100));
+  parts.add_run(other.bytes(100, 200));
+  const Tiers tiers = parts.tiers();
+  std::uint64_t damaged = 0;
+  for (const auto& [key, positions] : other.positions(0, 200)) {
+    const auto postings = tiers.postings(make_key(key.first, key.second), Position(200));
+    ASSERT_TRUE(postings) << to_string(postings.error());
+    std::vector<Position> into(1);
+    for (std::uint64_t ordinal = 0; ordinal < postings->count(); ++ordinal) {
+      const auto got = postings->positions(ordinal, into);
+      if (got) { continue; }
+      EXPECT_EQ(got.error().code(), ErrorCode::kDamaged) << to_string(got.error());
+      ++damaged;
+    }
+  }
+  EXPECT_GT(damaged, 0U);
+}
+
 }  // namespace
 }  // namespace tidemark::index
