@@ -47,6 +47,9 @@ inline constexpr std::string_view kArchiveNames[] = {
     "segment-18446744073709551616.log",
     "segment-00000000001.log",
     "notes.txt",
+    "index-00000000000000000000-00000000000000000001.run",
+    "index-00000000000000000001-00000000000000000004.run",
+    "index-00000000000000000000-00000000000000000004.run.tmp",
 };
 
 [[nodiscard]] Archive unpack(Bytes input);

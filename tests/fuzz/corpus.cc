@@ -14,7 +14,9 @@
 #include <vector>
 #include <zlib.h>
 
+#include "engine/format/index_file.h"
 #include "engine/format/segment.h"
+#include "tests/fuzz/index_store.h"
 #include "tests/fuzz/mender.h"
 #include "tests/fuzz/targets.h"
 #include "tests/fuzz/twin.h"
@@ -193,6 +195,30 @@ void make_stores(Seeds& seeds) {
   make_strange(seeds);
 }
 
+// The index files of the target's own store; and larger ones, with lists of positions and several windows.
+void make_runs(Seeds& seeds) {
+  const auto add_all = [&](const std::string& kind, const Archive& archive) {
+    for (const auto& file : archive) {
+      if (engine::parse_index_file_name(file.name)) { seeds.add("index", kind + "-" + file.name, file.bytes); }
+    }
+  };
+  add_all("own", fuzz::index_store().archive);
+  for (const std::size_t events : {std::size_t{1}, std::size_t{300}, std::size_t{1500}}) {
+    Twin twin;
+    twin.index = {.files = true, .table_events = 4000, .merge_runs = 8, .close_events = 1};
+    auto store = must(twin.open(fuzz::to_write()));
+    must(store.append(rich_batch(events, 5)));
+    must(store.close());
+    add_all("batch-" + std::to_string(events), twin.archive());
+  }
+  Twin twin;
+  twin.index = {.files = true, .table_events = 4000, .merge_runs = 8, .close_events = 1};
+  auto store = must(twin.open(fuzz::to_write()));
+  for (int i = 0; i < 400; ++i) { append_one(store, "stream-" + std::to_string(i % 90), "x"); }
+  must(store.close());
+  add_all("singles", twin.archive());
+}
+
 std::vector<std::byte> gzip(std::string_view text) {
   z_stream stream{};
   if (deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
@@ -265,6 +291,7 @@ int main(int argc, char** argv) {
   try {
     Seeds seeds{fs::path(folder)};
     make_stores(seeds);
+    make_runs(seeds);
     make_imports(seeds);
     make_texts(seeds);
     return seeds.tell() ? 0 : 1;

@@ -2,6 +2,7 @@
 #include "tests/fuzz/mender.h"
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include "engine/format/superblock.h"
 #include "engine/log/log_writer.h"
 #include "engine/recovery/segment_bytes.h"
+#include "index/run_format.h"
 #include "platform/checksum.h"
 
 namespace tidemark::fuzz {
@@ -211,6 +213,27 @@ std::uint64_t mend_frame(std::span<std::byte> bytes, const FramePlace& place) {
   std::ranges::fill(bytes.subspan(content, length - kFrameTrailerBytes - content), std::byte{0});
   store_as(bytes.data() + length - kFrameTrailerBytes, right_trailer(bytes.first(length), header));
   return length;
+}
+
+void mend_run(std::span<std::byte> bytes) {
+  index::RunHeader header{};
+  if (bytes.size() < sizeof header) { return; }
+  std::memcpy(&header, bytes.data(), sizeof header);
+  const index::RunSection windows = header.section(index::SectionName::kWindows);
+  const std::uint64_t count = (windows.offset + index::kWindowBytes - 1) / index::kWindowBytes;
+  const bool fits = windows.offset >= sizeof header && windows.offset <= bytes.size() &&
+                    windows.size == count * sizeof(std::uint64_t) && windows.size <= bytes.size() - windows.offset;
+  if (fits) {
+    for (std::uint64_t n = 0; n < count; ++n) {
+      const std::uint64_t begin = std::max<std::uint64_t>(n * index::kWindowBytes, sizeof header);
+      const std::uint64_t end = std::min((n + 1) * index::kWindowBytes, windows.offset);
+      const std::uint64_t sum = platform::xxh3_64(bytes.subspan(begin, end - begin));
+      std::memcpy(bytes.data() + windows.offset + n * sizeof sum, &sum, sizeof sum);
+    }
+    header.windows_checksum = platform::xxh3_64(bytes.subspan(windows.offset, windows.size));
+  }
+  index::seal_run_header(header);
+  std::memcpy(bytes.data(), &header, sizeof header);
 }
 
 void mend(Archive& archive, const Mending& mending) { FolderMender(archive, mending).run(); }

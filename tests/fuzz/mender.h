@@ -26,6 +26,9 @@ struct Mending {
 // mended.
 std::uint64_t mend_frame(std::span<std::byte> bytes, const engine::FramePlace& place);
 
+// The checksums of an index file, as far as its header still says where they are.
+void mend_run(std::span<std::byte> bytes);
+
 void mend(Archive& archive, const Mending& mending);
 
 }  // namespace tidemark::fuzz

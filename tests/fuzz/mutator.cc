@@ -10,6 +10,7 @@
 #include "engine/format/body.h"
 #include "engine/format/segment.h"
 #include "engine/format/superblock.h"
+#include "index/run_format.h"
 #include "tests/fuzz/archive.h"
 #include "tests/fuzz/mender.h"
 
@@ -433,6 +434,34 @@ std::vector<std::byte> mutate_frame(Bytes input, Random& random, const ByteMutat
   return frame;
 }
 
+// Numbers of the header, where a section begins, or any bytes of one. Mostly mended.
+std::vector<std::byte> mutate_run(Bytes input, Random& random, const ByteMutator& bytes) {
+  std::vector<std::byte> changed(input.begin(), input.end());
+  index::RunHeader header{};
+  if (changed.size() < sizeof header) { return mutate_bytes(input, bytes); }
+  std::memcpy(&header, changed.data(), sizeof header);
+  constexpr std::size_t kNumbers = offsetof(index::RunHeader, log_id) / 8;
+  for (std::uint64_t n = 1 + random.below(4); n > 0; --n) {
+    const index::RunSection section = header.sections[random.below(index::kSectionCount)];
+    const bool is_there = section.offset < changed.size() && section.size <= changed.size() - section.offset;
+    if (random.in(1, 6)) {
+      const Field field{8 * (kNumbers + random.below(sizeof header / 8 - kNumbers)), random.in(1, 2) ? 8U : 4U};
+      change_number(MutableBytes(changed).first(sizeof header), field, random, changed.size());
+    } else if (is_there && section.size > 0) {
+      const std::size_t at = section.offset + random.below(section.size);
+      const std::size_t length = std::min<std::size_t>(section.offset + section.size - at, 1 + random.below(24));
+      if (random.in(1, 3)) {
+        change_number(changed, {at, std::min<std::size_t>(length, 8)}, random, changed.size());
+      } else {
+        (void)bytes(changed.data() + at, length, length);
+      }
+    }
+  }
+  if (random.in(1, 16)) { changed.resize(random.below(changed.size() + 64)); }
+  if (!random.in(1, 12)) { mend_run(changed); }
+  return changed;
+}
+
 }  // namespace
 
 ByteMutator plain_bytes(std::uint64_t seed) {
@@ -449,6 +478,7 @@ std::vector<std::byte> mutate(Layout layout, Bytes input, std::uint64_t seed, co
   Random random(seed);
   // Texts, and now and then anything, are changed as bytes, and may grow.
   if (layout == Layout::kText || random.in(1, 16)) { return mutate_bytes(input, bytes); }
+  if (layout == Layout::kRun) { return mutate_run(input, random, bytes); }
   return layout == Layout::kFrame ? mutate_frame(input, random, bytes) : mutate_folder(input, random, bytes);
 }
 

@@ -13,6 +13,7 @@ constexpr std::array kTargets{
     Target{"segment", Layout::kFolder, &run_segment},
     Target{"superblock", Layout::kFolder, &run_superblock},
     Target{"folder", Layout::kFolder, &run_folder},
+    Target{"index", Layout::kRun, &run_index},
     Target{"import", Layout::kText, &run_import},
     Target{"text", Layout::kText, &run_text},
 };

@@ -24,6 +24,7 @@ inline void require(bool holds, const std::string& what) {
 enum class Layout {
   kFrame,   // the bytes of a segment from its first frame on
   kFolder,  // an archive of files, archive.h
+  kRun,     // an index file
   kText,    // bytes without a structure of ours
 };
 
@@ -42,6 +43,7 @@ void run_frame(Bytes input);
 void run_segment(Bytes input);
 void run_superblock(Bytes input);
 void run_folder(Bytes input);
+void run_index(Bytes input);
 void run_import(Bytes input);
 void run_text(Bytes input);
 

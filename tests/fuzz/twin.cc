@@ -21,7 +21,17 @@ std::string hex(Bytes bytes) {
   return text;
 }
 
-// All that a reader sees of an event, with the length before each text so that nothing can hide.
+// Readers stop at the same place whatever way they take; a cursor that ends early says why.
+void require_same(const Shown& one, const Shown& other, const std::string& what, bool may_be_damaged) {
+  if (one.error || other.error) {
+    require(may_be_damaged, what + ": reading failed: " + to_string(one.error ? *one.error : *other.error));
+    return;
+  }
+  require(one.events == other.events, what + " differ");
+}
+
+}  // namespace
+
 std::string to_text(const Event& event) {
   std::string text = std::to_string(event.position().value());
   const auto put = [&](std::string_view part) { text += ' ' + std::to_string(part.size()) + ':' + std::string(part); };
@@ -36,17 +46,6 @@ std::string to_text(const Event& event) {
   for (const auto tag : event.tags()) { put(tag); }
   return text;
 }
-
-// Readers stop at the same place whatever way they take; a cursor that ends early says why.
-void require_same(const Shown& one, const Shown& other, const std::string& what, bool may_be_damaged) {
-  if (one.error || other.error) {
-    require(may_be_damaged, what + ": reading failed: " + to_string(one.error ? *one.error : *other.error));
-    return;
-  }
-  require(one.events == other.events, what + " differ");
-}
-
-}  // namespace
 
 Twin::Twin(const Archive& archive) {
   files.set_contents(folder / "lock", {});  // so that the folder is there

@@ -19,12 +19,13 @@ struct Twin {
   platform::SimFileSystem files;
   platform::SimClock clock;
   platform::SimMachine machine{7};
+  engine::IndexPolicy index;  // of the next opening
   const std::filesystem::path folder = "/fuzz/store";
 
   Twin() = default;
   explicit Twin(const Archive& archive);
 
-  [[nodiscard]] engine::Environment environment() { return {files, clock, machine, false}; }
+  [[nodiscard]] engine::Environment environment() { return {files, clock, machine, false, index}; }
   [[nodiscard]] Result<Store> open(const OpenOptions& options);
   // Every file with its bytes, but for the lock.
   [[nodiscard]] std::vector<std::pair<std::string, std::vector<std::byte>>> snapshot() const;
@@ -34,6 +35,9 @@ struct Twin {
 [[nodiscard]] OpenOptions to_read();
 // Segments of 4 to 8 KiB, so that an append of a few kilobytes rolls; any clock.
 [[nodiscard]] OpenOptions to_write();
+
+// All that a reader sees of an event, with the length before each text so that nothing can hide.
+[[nodiscard]] std::string to_text(const Event& event);
 
 // What a reader got, each event as one text, and the error that ended it.
 struct Shown {
