@@ -17,6 +17,9 @@ inline std::string kill_content(std::string_view stream, std::uint64_t version) 
   return text;
 }
 
+// All of them open it so that it has index files, made and merged all the time.
+inline constexpr std::uint64_t kKillTableEvents = 40;
+
 // A digest of all events up to this one (FNV-1a).
 inline std::uint64_t kill_digest(std::uint64_t before, const Event& event) {
   const auto add = [&](std::string_view text) {

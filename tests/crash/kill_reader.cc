@@ -7,12 +7,13 @@
 #include <unistd.h>
 
 #include "tests/crash/kill_content.h"
+#include "tests/open_with_index.h"
 #include "tidemark/tidemark.hpp"
 
 namespace {
 
 std::string show(const char* folder) {
-  const auto store = tidemark::Store::open(folder, {.read_only = true});
+  const auto store = tidemark::open_with_index(folder, {.read_only = true}, tidemark::crash::kKillTableEvents);
   if (!store) {
     return store.error().code() == tidemark::ErrorCode::kNotFound ? "none" : "error " + to_string(store.error());
   }

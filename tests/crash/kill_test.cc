@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "tests/crash/kill_content.h"
+#include "tests/open_with_index.h"
 #include "tests/temporary_folder.h"
 #include "tidemark/tidemark.hpp"
 
@@ -162,7 +163,9 @@ class Life {
   bool is_check_due() { return random_() % 2 == 0; }
 
   void check() {
-    auto store = tidemark::Store::open(folder_, {.segment_bytes_first = 1U << 14U, .segment_bytes_largest = 1U << 18U});
+    auto store =
+        tidemark::open_with_index(folder_, {.segment_bytes_first = 1U << 14U, .segment_bytes_largest = 1U << 18U},
+                                  tidemark::crash::kKillTableEvents);
     ASSERT_TRUE(store) << to_string(store.error());
     const auto& report = store->recovery();
     ++counts_.checks;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "tests/crash/kill_content.h"
+#include "tests/open_with_index.h"
 #include "tidemark/tidemark.hpp"
 
 namespace {
@@ -36,7 +37,9 @@ void append_some(tidemark::Store& store, const std::string& stream, int appends)
 
 int main(int argc, char** argv) {
   if (argc != 4) { return 64; }
-  auto store = tidemark::Store::open(argv[1], {.segment_bytes_first = 1U << 14U, .segment_bytes_largest = 1U << 18U});
+  auto store =
+      tidemark::open_with_index(argv[1], {.segment_bytes_first = 1U << 14U, .segment_bytes_largest = 1U << 18U},
+                                tidemark::crash::kKillTableEvents);
   if (!store) { return 1; }
   say("ready\n");
   {
