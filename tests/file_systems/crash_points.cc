@@ -27,6 +27,7 @@ namespace tidemark::file_systems {
 namespace {
 
 constexpr std::uint64_t kPointsOfARun = 20;
+constexpr std::uint64_t kTableEvents = 24;  // index files are made and merged all the time
 constexpr std::uint64_t kThreads = 4;
 constexpr std::uint64_t kBatchesOfARun = 240;
 constexpr std::uint64_t kSector = 512;
@@ -59,8 +60,14 @@ std::string check_disk(Kind kind, const std::string& device, const OwnFolder& fo
   std::string why;
   const auto mount = Mount::make(kind, device, folder.path() / "mount", why);
   if (!mount) { return why; }
-  std::vector<std::string> call = {STORE_WORKER,  "check",     (mount->path() / "store").string(),
-                                   list.string(), "--threads", std::to_string(kThreads)};
+  std::vector<std::string> call = {STORE_WORKER,
+                                   "check",
+                                   (mount->path() / "store").string(),
+                                   list.string(),
+                                   "--threads",
+                                   std::to_string(kThreads),
+                                   "--table-events",
+                                   std::to_string(kTableEvents)};
   if (rebooted) { call.emplace_back("--rebooted"); }
   const Ended ended = run_program(call);
   ++outcome.points;
@@ -156,6 +163,7 @@ class CrashRun {
     add("--batches", kBatchesOfARun / threads);
     add("--sessions", random_() % 2 == 0 ? 1 : 3);
     add("--segment-bytes", std::uint64_t{4096} << random_() % 5);
+    add("--table-events", kTableEvents);
     if (random_() % 2 == 0) { call.emplace_back("--keep-open"); }
     const Ended ended = run_program(call, disk_.flush_count_memory());
     record_ = disk_.stop_recording();
@@ -290,7 +298,8 @@ Outcome run_shutdowns(const Plan& plan) {
       std::string why;
       const Ended ended =
           run_program({STORE_WORKER, "write", (mount->path() / "store").string(), "--threads", std::to_string(kThreads),
-                       "--segment-bytes", std::to_string(std::uint64_t{4096} << random() % 5)},
+                       "--segment-bytes", std::to_string(std::uint64_t{4096} << random() % 5), "--table-events",
+                       std::to_string(kTableEvents)},
                       -1, [&](int process) {
                         std::this_thread::sleep_for(life);
                         const int root = ::open(mount->path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

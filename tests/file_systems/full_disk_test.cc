@@ -13,6 +13,7 @@
 
 #include "tests/file_systems/mounts.h"
 #include "tests/file_systems/worker_batch.h"
+#include "tests/open_with_index.h"
 
 namespace tidemark::file_systems {
 
@@ -20,6 +21,7 @@ namespace {
 
 constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20U;
 
+constexpr std::uint64_t kTableEvents = 50;  // index files are made while the disk runs full
 OpenOptions small_segments() { return {.segment_bytes_first = 1U << 16U, .segment_bytes_largest = 1U << 20U}; }
 
 // Appends the n-th event: 20 KB that tell n.
@@ -74,7 +76,7 @@ TEST_P(FullDiskTest, IsAnErrorAndNothingElse) {
   std::uint64_t count = 0;
   std::uint64_t unknown = 0;  // appends that may be there or not
   {
-    auto store = Store::open(folder, small_segments());
+    auto store = open_with_index(folder, small_segments(), kTableEvents);
     ASSERT_TRUE(store) << to_string(store.error());
     std::optional<Error> full;
     for (; !full; ++count) {
@@ -111,11 +113,11 @@ TEST_P(FullDiskTest, IsAnErrorAndNothingElse) {
       }
     }
   }
-  const auto reading = Store::open(folder, {.read_only = true});
+  const auto reading = open_with_index(folder, {.read_only = true}, kTableEvents);
   ASSERT_TRUE(reading) << to_string(reading.error());
   if (unknown == 0) { expect_events(*reading, count); }
   {
-    auto store = Store::open(folder, small_segments());
+    auto store = open_with_index(folder, small_segments(), kTableEvents);
     ASSERT_TRUE(store) << "on a full disk: " << to_string(store.error());
     const std::uint64_t found = store->info().events;
     EXPECT_GE(found, count);
@@ -126,7 +128,7 @@ TEST_P(FullDiskTest, IsAnErrorAndNothingElse) {
   }
   std::filesystem::remove(more_ballast);
   ::sync();
-  auto store = Store::open(folder, small_segments());
+  auto store = open_with_index(folder, small_segments(), kTableEvents);
   ASSERT_TRUE(store) << to_string(store.error());
   for (int i = 0; i < 100; ++i, ++count) {
     const auto receipt = append_one(*store, count);
@@ -171,7 +173,7 @@ TEST(FileSizeLimitTest, CountsAsAFullDisk) {
   {
     const FileSizeLimit limit(200'000);  // within the third size of segments
     ASSERT_TRUE(limit.is_set());
-    auto store = Store::open(folder, small_segments());
+    auto store = open_with_index(folder, small_segments(), kTableEvents);
     ASSERT_TRUE(store) << to_string(store.error());
     std::optional<Error> full;
     for (; !full; ++count) {
@@ -187,11 +189,11 @@ TEST(FileSizeLimitTest, CountsAsAFullDisk) {
     ASSERT_FALSE(again);
     EXPECT_EQ(again.error().code(), ErrorCode::kNoSpace) << to_string(again.error());
     EXPECT_TRUE(store->close());
-    store = Store::open(folder, small_segments());
+    store = open_with_index(folder, small_segments(), kTableEvents);
     ASSERT_TRUE(store) << "under the limit: " << to_string(store.error());
     expect_events(*store, count);
   }
-  auto store = Store::open(folder, small_segments());
+  auto store = open_with_index(folder, small_segments(), kTableEvents);
   ASSERT_TRUE(store) << to_string(store.error());
   for (int i = 0; i < 30; ++i, ++count) {
     const auto receipt = append_one(*store, count);

@@ -246,6 +246,10 @@ TEST_F(MediaErrorTest, ASuperblockIsServedByTheOther) {
 
 // The last of a test, since it may write.
 TEST_F(MediaErrorTest, OpeningForWritingIsRefusedAndChangesNothing) {
+  // Without index files it reads the whole log.
+  std::erase_if(files_, [&](const auto& file) {
+    return file.first.starts_with("index-") && std::filesystem::remove(store() / file.first);
+  });
   mount();
   fail(segment_name(2), 3, 1);
   const std::vector<std::byte> before(bytes_->bytes().begin(), bytes_->bytes().end());

@@ -45,8 +45,10 @@ struct Settings {
   std::uint64_t segment_bytes = 1U << 14U;
   bool counted = false;
   bool keep_open = false;
+  std::uint64_t table_events = 0;
   bool rebooted = false;
   bool pause = false;
+  std::optional<std::uint64_t> unread;
 };
 
 OpenOptions options_of(const Settings& settings) {
@@ -65,10 +67,14 @@ class RebootedMachine final : public tidemark::platform::Machine {
 };
 
 tidemark::Result<Store> open_checked(const Settings& settings, OpenOptions options) {
-  if (!settings.rebooted) { return Store::open(settings.folder, options); }
-  static RebootedMachine machine;
-  auto core = tidemark::engine::open_store(
-      settings.folder, options, {tidemark::platform::real_file_system(), tidemark::platform::real_clock(), machine});
+  static RebootedMachine rebooted;
+  tidemark::platform::Machine& machine = tidemark::platform::real_machine();
+  tidemark::engine::Environment environment{tidemark::platform::real_file_system(), tidemark::platform::real_clock(),
+                                            settings.rebooted ? rebooted : machine};
+  if (settings.table_events > 0) {
+    environment.index = {.files = true, .table_events = settings.table_events, .merge_runs = 3, .close_events = 1};
+  }
+  auto core = tidemark::engine::open_store(settings.folder, options, environment);
   if (!core) { return std::unexpected(std::move(core.error())); }
   return Store(std::move(*core));
 }
@@ -135,13 +141,17 @@ int append_session(Store& store, const Settings& settings, Shown& shown, const F
 int write_store(const Settings& settings) {
   const FlushCount flushes(settings.counted);
   for (std::uint64_t session = 0; session < settings.sessions; ++session) {
-    auto store = Store::open(settings.folder, options_of(settings));
+    auto store = open_checked(settings, options_of(settings));
     if (!store) {
       fmt::print("ended: {}\n", to_string(store.error()));
       return 4;
     }
     Shown shown;
-    if (const auto wrong = check_shown(*store, {}, Access::kCopied, shown)) { return say(*wrong); }
+    if (settings.unread) {
+      for (std::uint64_t thread = 0; thread < settings.threads; ++thread) { shown.next[thread] = *settings.unread; }
+    } else if (const auto wrong = check_shown(*store, {}, Access::kCopied, shown)) {
+      return say(*wrong);
+    }
     if (const int code = append_session(*store, settings, shown, flushes); code != 0) { return code; }
     if (settings.keep_open && session + 1 == settings.sessions) { std::_Exit(0); }
     if (auto closed = store->close(); !closed) { return 5; }
@@ -283,6 +293,9 @@ int main(int argc, char** argv) {
     CLI::App* const call = app.add_subcommand(name, what);
     call->add_option("folder", settings.folder, "The store")->required();
     call->add_option("--threads", settings.threads, "Appenders")->capture_default_str();
+    call->add_option("--table-events", settings.table_events,
+                     "Index files of so many events and more, merged by three; 0: as stores have them")
+        ->capture_default_str();
     call->add_option("--segment-bytes", settings.segment_bytes, "The first segments' size")->capture_default_str();
     return call;
   };
@@ -291,6 +304,7 @@ int main(int argc, char** argv) {
   write->add_option("--batches", settings.batches, "Batches of each appender in a session; 0: without end");
   write->add_option("--sessions", settings.sessions, "How often the store is opened and closed")->capture_default_str();
   write->add_flag("--counted", settings.counted, "Descriptor 3 is memory with the disk's number of flushes");
+  write->add_option("--unread", settings.unread, "Do not read what is there first; the next batches have this number");
   write->add_flag("--keep-open", settings.keep_open, "End without closing the store");
   CLI::App* const check = add("check", "Opens the store after a crash and looks for everything that was acknowledged");
   check->add_option("acknowledged", settings.acknowledged, "The file with the lines of `write`")->required();
