@@ -32,7 +32,7 @@ Result<std::optional<Counted>> find_and_count(const Run& run, const Key& key, Po
 
 // What one run says does not follow from another, or from the log.
 Error contradiction() {
-  return {ErrorCode::kDamaged, "the index contradicts the log: close the store and delete its index files"};
+  return {ErrorCode::kDamaged, "the index contradicts the log: build it again (`tidemark index rebuild`)"};
 }
 
 }  // namespace
