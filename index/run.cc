@@ -138,6 +138,19 @@ Result<Place> Run::place(Position position) const {
   return place;
 }
 
+void Run::prefetch_place_offset(Position position) const {
+  const std::uint64_t number = (position - first()) / kPlacesPerBlock;
+  bytes_.prefetch(header().section(SectionName::kPlaceBlocks).offset + number * kOffset40Bytes, kOffset40Bytes);
+}
+
+void Run::prefetch_place(Position position) const {
+  const std::uint64_t number = (position - first()) / kPlacesPerBlock;
+  const std::uint64_t entry = header().section(SectionName::kPlaceBlocks).offset + number * kOffset40Bytes;
+  const std::byte* const offset = bytes_.checked_view(entry, kOffset40Bytes);
+  if (offset == nullptr) { return; }
+  bytes_.prefetch(header().section(SectionName::kPlaces).offset + load_offset40(offset), kPlaceBlockBytesUsual);
+}
+
 Status Run::places(Position from, std::span<Place> into) const {
   if (from < first() || from > end() || into.size() > end() - from) { return std::unexpected(not_in_this_run(bytes_)); }
   std::array<Place, kPlacesPerBlock> places;
@@ -200,6 +213,33 @@ Result<std::vector<Run::Listed>> Run::list(KeyKind kind, std::optional<std::stri
     }
     return listed;
   });
+}
+
+RunSearch::RunSearch(const Run& run, const Key& key) : run_(&run), hash_(key_table_hash(key.hash)) {
+  run.keys_.prefetch_bucket(hash_);
+}
+
+void RunSearch::to_entries() { run_->keys_.prefetch_entries(hash_); }
+
+void RunSearch::to_block() {
+  const Table::Seen seen = run_->keys_.look(hash_);
+  if (!seen.is_known) { return; }
+  seen_ = seen.value ? Seen::kBlock : Seen::kAbsent;
+  block_ = seen.value.value_or(0);
+  if (seen_ == Seen::kBlock) { KeyBlock::prefetch_offset(run_->bytes_, block_); }
+}
+
+void RunSearch::to_keys() {
+  if (seen_ == Seen::kBlock) { KeyBlock::prefetch(run_->bytes_, block_); }
+}
+
+Result<std::optional<RunKey>> RunSearch::find(const Key& key) const {
+  if (seen_ == Seen::kAbsent) { return std::nullopt; }
+  if (seen_ == Seen::kBlock && block_ >= run_->blocks_.begin(key.kind) && block_ < run_->blocks_.end(key.kind)) {
+    auto found = run_->find_in_block(key, block_);
+    if (!found || *found) { return found; }
+  }
+  return run_->find(key);  // another key may have the same hash
 }
 
 RunKeyCursor::RunKeyCursor(const Run& run) : run_(&run), next_block_(0), end_block_(run.blocks().end()) {}

@@ -70,6 +70,10 @@ class Run {
   // Where events stand. kInvalidArgument for a position that is not in this run.
   [[nodiscard]] Result<Place> place(Position position) const;
   [[nodiscard]] Status places(Position from, std::span<Place> into) const;
+  // Ask the processor for what place() will look at, of a position in this run: the second with what the first one
+  // asked for. For several positions, before place() of the first.
+  void prefetch_place_offset(Position position) const;
+  void prefetch_place(Position position) const;
 
   struct Listed {
     std::string name;
@@ -91,6 +95,7 @@ class Run {
   [[nodiscard]] static Result<std::shared_ptr<const Run>> make(std::span<const std::byte> bytes,
                                                                std::unique_ptr<platform::Mapping> mapping,
                                                                std::filesystem::path path);
+  friend class RunSearch;
   [[nodiscard]] const RunHeader& header() const { return bytes_.header(); }
   [[nodiscard]] Result<std::optional<RunKey>> find_in_block(const Key& key, std::uint64_t block) const;
   struct PlaceBlock {
@@ -107,6 +112,28 @@ class Run {
   const KeyBlocks blocks_;
   const Table keys_;
   const Table ids_;
+};
+
+// Looks for a key in a run as Run::find does, in steps: each asks the processor for what the next one looks at, and
+// waits for nothing. So that a key is looked for in several runs at once, they all take the first step, then the
+// second. Steps look at nothing that was not checked before: then it is find() that does all.
+class RunSearch {
+ public:
+  RunSearch() = default;
+  RunSearch(const Run& run, const Key& key);  // the first step
+  void to_entries();
+  void to_block();
+  void to_keys();
+  // The last one. As Run::find.
+  [[nodiscard]] Result<std::optional<RunKey>> find(const Key& key) const;
+
+ private:
+  enum class Seen : std::uint8_t { kNothing, kAbsent, kBlock };
+
+  const Run* run_ = nullptr;
+  std::uint64_t hash_ = 0;
+  std::uint64_t block_ = 0;  // where it most likely is, if one was seen
+  Seen seen_ = Seen::kNothing;
 };
 
 // Goes through the keys of a run in the order of kind and name. Not safe from several threads; the run must outlive it.

@@ -12,6 +12,7 @@
 
 #include "index/run_format.h"
 #include "platform/file_system.h"
+#include "platform/prefetch.h"
 #include "tidemark/error.hpp"
 
 namespace tidemark::index {
@@ -42,6 +43,21 @@ class RunBytes {
       if (auto checked = check(window); !checked) { return std::unexpected(std::move(checked.error())); }
     }
     return bytes_.data() + offset;
+  }
+
+  // The same bytes if they were checked before, else null: for what only foresees, and waits for nothing.
+  [[nodiscard]] const std::byte* checked_view(std::uint64_t offset, std::uint64_t length) const {
+    if (offset > checked_end_ || length > checked_end_ - offset) { return nullptr; }
+    const std::uint64_t last = std::min(offset + length + kSlackBytes, checked_end_ - 1) / kWindowBytes;
+    for (std::uint64_t window = offset / kWindowBytes; window <= last; ++window) {
+      if (!is_checked(window)) { return nullptr; }
+    }
+    return bytes_.data() + offset;
+  }
+  // Asks the processor for bytes that will be needed; any offset goes.
+  void prefetch(std::uint64_t offset, std::uint64_t length) const {
+    if (offset > bytes_.size() || length > bytes_.size() - offset) { return; }
+    platform::prefetch(bytes_.data() + offset, length);
   }
 
   // kDamaged, with the place in this file.

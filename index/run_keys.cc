@@ -7,6 +7,9 @@ namespace tidemark::index {
 
 namespace {
 
+// As much as most blocks take.
+constexpr std::uint64_t kKeyBlockBytesUsual = 256;
+
 // Lengths below this stand in half a byte.
 constexpr std::uint64_t kLongLength = 15;
 
@@ -118,6 +121,18 @@ Result<KeyBlock> KeyBlock::open(const RunBytes& bytes, std::uint64_t number) {
   auto all = bytes.view(offset, length_bytes + length);
   if (!all) { return std::unexpected(std::move(all.error())); }
   return KeyBlock(bytes, offset, length_bytes + length, *all, ByteCursor(*all + length_bytes, length));
+}
+
+void KeyBlock::prefetch_offset(const RunBytes& bytes, std::uint64_t number) {
+  bytes.prefetch(bytes.header().section(SectionName::kKeyBlocks).offset + number * kOffset40Bytes, kOffset40Bytes);
+}
+
+void KeyBlock::prefetch(const RunBytes& bytes, std::uint64_t number) {
+  const RunHeader& header = bytes.header();
+  const std::byte* const where =
+      bytes.checked_view(header.section(SectionName::kKeyBlocks).offset + number * kOffset40Bytes, kOffset40Bytes);
+  if (where == nullptr) { return; }
+  bytes.prefetch(header.section(SectionName::kKeys).offset + load_offset40(where), kKeyBlockBytesUsual);
 }
 
 bool KeyBlock::next(Entry& into) {

@@ -81,6 +81,10 @@ class KeyBlock {
 
   [[nodiscard]] static Result<KeyBlock> open(const RunBytes& bytes, std::uint64_t number);
 
+  // Asks the processor for what open() looks at first, and with that for what it and next() look at then.
+  static void prefetch_offset(const RunBytes& bytes, std::uint64_t number);
+  static void prefetch(const RunBytes& bytes, std::uint64_t number);
+
   [[nodiscard]] std::uint64_t offset() const { return offset_; }  // in the file
   [[nodiscard]] std::uint64_t end() const { return offset_ + size_; }
   // False if the bytes make no sense.

@@ -24,6 +24,9 @@ struct Place {
 // More than any block of places takes.
 inline constexpr std::uint64_t kPlaceBlockBytesMax = 512;
 
+// As much as most take.
+inline constexpr std::uint64_t kPlaceBlockBytesUsual = 96;
+
 // Appends a block of 1 to kPlacesPerBlock places.
 void encode_place_block(std::span<const Place> places, ByteBuffer& into);
 

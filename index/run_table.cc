@@ -3,6 +3,13 @@
 
 namespace tidemark::index {
 
+namespace {
+
+// An entry is seldom further from where it was guessed: of 64 even ones, one in thirty.
+constexpr std::uint64_t kGuessError = 8;
+
+}  // namespace
+
 void TableWriter::begin_buckets(std::uint64_t until) {
   while (begun_ <= until) {
     put_number(buckets_, static_cast<std::uint32_t>(added_));
@@ -40,9 +47,50 @@ Error Table::damaged_bucket(std::uint64_t number) const {
   return bytes_.damaged(buckets_.offset + number * sizeof(std::uint32_t), "a bucket of the index run is in disorder");
 }
 
+std::optional<Table::Bucket> Table::checked_bucket(std::uint64_t number) const {
+  const std::byte* const where =
+      bytes_.checked_view(buckets_.offset + number * sizeof(std::uint32_t), 2 * sizeof(std::uint32_t));
+  if (where == nullptr) { return std::nullopt; }
+  const std::uint64_t begin = load_number<std::uint32_t>(where);
+  const std::uint64_t end = load_number<std::uint32_t>(where + sizeof(std::uint32_t));
+  if (begin > end || end > shape_.count) { return std::nullopt; }
+  const std::uint64_t first_bit = begin * shape_.entry_bits();
+  const std::uint64_t first_byte = first_bit / 8;
+  const std::byte* const from =
+      bytes_.checked_view(table_.offset + first_byte, bytes_of_bits(end * shape_.entry_bits()) - first_byte);
+  if (from == nullptr) { return std::nullopt; }
+  return Bucket{.from = from, .bit = first_bit % 8, .count = end - begin, .first = begin};
+}
+
+void Table::prefetch_entries(std::uint64_t hash) const {
+  if (shape_.count == 0) { return; }
+  const auto in = checked_bucket(hash >> shape_.remainder_bits);
+  if (!in) { return; }
+  const std::uint64_t near = guess(*in, hash & low_bits(shape_.remainder_bits));
+  const std::uint64_t first = in->first + near - std::min(near, kGuessError / 2);
+  const std::uint64_t last = in->first + std::min(near + kGuessError / 2, in->count);
+  const std::uint64_t begin = first * shape_.entry_bits() / 8;
+  bytes_.prefetch(table_.offset + begin, bytes_of_bits(last * shape_.entry_bits()) - begin);
+}
+
+Table::Seen Table::look(std::uint64_t hash) const {
+  if (shape_.count == 0) { return {.is_known = true}; }
+  const auto in = checked_bucket(hash >> shape_.remainder_bits);
+  if (!in) { return {}; }
+  const std::uint64_t wanted = hash & low_bits(shape_.remainder_bits);
+  const std::uint64_t nth = lower_bound(*in, wanted);
+  if (nth == in->count || remainder(*in, nth) != wanted) { return {.is_known = true}; }
+  return {.is_known = true, .value = value(*in, nth)};
+}
+
 std::uint64_t Table::lower_bound(const Bucket& in, std::uint64_t wanted) const {
   std::uint64_t from = 0;
-  for (std::uint64_t n = in.count; n > 0;) {
+  std::uint64_t until = in.count;
+  // Mostly it is near the guess: that is less memory to wait for than halving from the middle.
+  const std::uint64_t near = guess(in, wanted);
+  if (near > kGuessError && remainder(in, near - kGuessError - 1) < wanted) { from = near - kGuessError; }
+  if (in.count - near > kGuessError && remainder(in, near + kGuessError) >= wanted) { until = near + kGuessError; }
+  for (std::uint64_t n = until - from; n > 0;) {
     const std::uint64_t half = n / 2;
     const bool below = remainder(in, from + half) < wanted;
     from = below ? from + half + 1 : from;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "index/bits.h"
@@ -67,6 +69,20 @@ class Table {
     return read_bits(in.from, in.bit + nth * shape_.entry_bits() + shape_.remainder_bits, shape_.value_bits);
   }
 
+  // Asks the processor for what find() of this hash will look at: first where the bucket begins, then the entries.
+  void prefetch_bucket(std::uint64_t hash) const {
+    if (shape_.count == 0) { return; }
+    bytes_.prefetch(buckets_.offset + (hash >> shape_.remainder_bits) * sizeof(std::uint32_t),
+                    2 * sizeof(std::uint32_t));
+  }
+  void prefetch_entries(std::uint64_t hash) const;
+  // The value of the first entry with this hash, if there is one; not known where something must be checked first.
+  struct Seen {
+    bool is_known = false;
+    std::optional<std::uint64_t> value = {};
+  };
+  [[nodiscard]] Seen look(std::uint64_t hash) const;
+
   // Calls found(value) for each entry with this hash, in order, until it gives true. It gives a Result<bool>.
   template <class Found>
   [[nodiscard]] Status find(std::uint64_t hash, Found found) const {
@@ -83,7 +99,13 @@ class Table {
   }
 
  private:
+  // The first entry whose hash is not below, or the bucket's count.
   [[nodiscard]] std::uint64_t lower_bound(const Bucket& in, std::uint64_t wanted) const;
+  // Where that is most likely: hashes lie evenly.
+  [[nodiscard]] std::uint64_t guess(const Bucket& in, std::uint64_t wanted) const {
+    return std::min(wanted * in.count >> shape_.remainder_bits, in.count);
+  }
+  [[nodiscard]] std::optional<Bucket> checked_bucket(std::uint64_t number) const;
 
   const RunBytes& bytes_;
   const TableShape shape_;

@@ -2,6 +2,7 @@
 #include "index/tiers.h"
 
 #include <algorithm>
+#include <array>
 #include <ranges>
 #include <set>
 #include <utility>
@@ -9,6 +10,10 @@
 namespace tidemark::index {
 
 namespace {
+
+// In so many a key is looked for at the same time. Finding one takes four waits for memory, one after the other; the
+// processor can wait for about so many pieces of memory together.
+constexpr std::size_t kRunsAtOnce = 32;
 
 Result<std::uint64_t> count_in(const Run& run, const RunKey& key, Position end) {
   if (end >= run.end()) { return key.count; }
@@ -21,8 +26,7 @@ struct Counted {
   std::uint64_t count = 0;
 };
 
-Result<std::optional<Counted>> find_and_count(const Run& run, const Key& key, Position end) {
-  auto found = run.find(key);
+Result<std::optional<Counted>> counted(const Run& run, Result<std::optional<RunKey>> found, Position end) {
   if (!found) { return std::unexpected(std::move(found.error())); }
   if (!*found) { return std::nullopt; }
   auto count = count_in(run, **found, end);
@@ -99,7 +103,7 @@ auto Tiers::ask(const RunPointer& run, Ask question) const -> decltype(question(
 Result<std::uint64_t> Tiers::count_in_runs(const Key& key, Position end) const {
   for (const auto& run : std::views::reverse(runs_)) {
     if (end <= run->first()) { continue; }
-    auto found = ask(run, [&](const Run& one) { return find_and_count(one, key, end); });
+    auto found = ask(run, [&](const Run& one) { return counted(one, one.find(key), end); });
     if (!found) { return std::unexpected(std::move(found.error())); }
     if (*found) { return (*found)->key.base + (*found)->count; }
   }
@@ -117,18 +121,36 @@ Result<std::uint64_t> Tiers::count(const Key& key, Position end) const {
 
 Result<Postings> Tiers::postings(const Key& key, Position end) const {
   Postings postings(key, end, healer_);
-  for (const auto& run : std::views::reverse(runs_)) {
-    if (end <= run->first()) { continue; }
-    auto found = ask(run, [&](const Run& one) { return find_and_count(one, key, end); });
-    if (!found) { return std::unexpected(std::move(found.error())); }
-    if (!*found) { continue; }
-    const auto& [run_key, count] = **found;
-    if (postings.parts_.empty()) { postings.count_ = run_key.base + count; }
-    // An empty part is kept out, but for what it says of those before it.
-    if (count > 0) {
-      postings.parts_.push_back({.run = &run, .run_key = run_key, .base = run_key.base, .count = count});
+  postings.parts_.reserve(std::min(runs_.size() + tables_.size(), kRunsAtOnce));
+  std::array<RunSearch, kRunsAtOnce> searches;
+  for (std::size_t left = runs_.size(); left > 0;) {
+    if (end <= runs_[left - 1]->first()) {
+      --left;
+      continue;
     }
-    if (run_key.base == 0) { break; }
+    const std::size_t n = std::min(left, kRunsAtOnce);
+    for (std::size_t i = 0; i < n; ++i) { searches[i] = RunSearch(*runs_[left - 1 - i], key); }
+    const auto some = std::span(searches).first(n);
+    std::ranges::for_each(some, &RunSearch::to_entries);
+    std::ranges::for_each(some, &RunSearch::to_block);
+    std::ranges::for_each(some, &RunSearch::to_keys);
+    bool is_first = false;  // no older run has the key
+    for (std::size_t i = 0; i < n && !is_first; ++i) {
+      const RunPointer& run = runs_[left - 1 - i];
+      auto found = ask(run, [&](const Run& one) {
+        return counted(one, &one == run.get() ? some[i].find(key) : one.find(key), end);
+      });
+      if (!found) { return std::unexpected(std::move(found.error())); }
+      if (!*found) { continue; }
+      const auto& [run_key, count] = **found;
+      if (postings.parts_.empty()) { postings.count_ = run_key.base + count; }
+      // An empty part is kept out, but for what it says of those before it.
+      if (count > 0) {
+        postings.parts_.push_back({.run = &run, .run_key = run_key, .base = run_key.base, .count = count});
+      }
+      is_first = run_key.base == 0;
+    }
+    left = is_first ? 0 : left - n;
   }
   std::ranges::reverse(postings.parts_);
   for (const auto& table : tables_) {
@@ -255,11 +277,40 @@ Result<std::optional<Position>> Tiers::find(const EventId& id, Position end, con
   return std::optional<Position>();
 }
 
+std::size_t Tiers::places_of(std::span<const Position> positions, std::span<Place> into) const {
+  const Position tables_from = tables_.front()->first;
+  const RunPointer* run = nullptr;
+  const auto enter_run_of = [&](Position position) {
+    if (run == nullptr || position < (*run)->first() || position >= (*run)->end()) { run = &run_of(position); }
+  };
+  for (const Position position : positions) {
+    if (position >= tables_from) { continue; }
+    enter_run_of(position);
+    (*run)->prefetch_place_offset(position);
+  }
+  for (const Position position : positions) {
+    if (position >= tables_from) { continue; }
+    enter_run_of(position);
+    (*run)->prefetch_place(position);
+  }
+  std::size_t done = 0;
+  for (; done < positions.size(); ++done) {
+    const auto got = place(positions[done]);
+    if (!got) { break; }
+    into[done] = *got;
+  }
+  return done;
+}
+
+const Tiers::RunPointer& Tiers::run_of(Position position) const {
+  return *std::prev(std::ranges::upper_bound(runs_, position, {}, [](const auto& run) { return run->first(); }));
+}
+
 Result<Place> Tiers::place(Position position) const {
-  Place place;
-  auto got = places(position, {&place, 1});
-  if (!got) { return std::unexpected(std::move(got.error())); }
-  return place;
+  for (const auto& table : std::views::reverse(tables_)) {
+    if (position >= table->first) { return table->place(position); }
+  }
+  return ask(run_of(position), [&](const Run& one) { return one.place(position); });
 }
 
 Result<std::size_t> Tiers::places(Position from, std::span<Place> into) const {
@@ -268,8 +319,7 @@ Result<std::size_t> Tiers::places(Position from, std::span<Place> into) const {
     into[0] = table->place(from);
     return 1;
   }
-  const auto later = std::ranges::upper_bound(runs_, from, {}, [](const auto& run) { return run->first(); });
-  const RunPointer& run = *(later - 1);
+  const RunPointer& run = run_of(from);
   const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(into.size(), run->end() - from));
   auto done = ask(run, [&](const Run& one) { return one.places(from, into.first(n)); });
   if (!done) { return std::unexpected(std::move(done.error())); }

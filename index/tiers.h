@@ -90,6 +90,9 @@ class Tiers {
 
   // Where an event stands. The position must have been published.
   [[nodiscard]] Result<Place> place(Position position) const;
+  // Of several positions, rising or falling, together: the processor waits for all of them at once. Gives for how many
+  // there was no error; that of the next one is told by place().
+  [[nodiscard]] std::size_t places_of(std::span<const Position> positions, std::span<Place> into) const;
   // The same for several positions side by side; gives for how many: at least one.
   [[nodiscard]] Result<std::size_t> places(Position from, std::span<Place> into) const;
 
@@ -99,6 +102,8 @@ class Tiers {
   template <class Ask>
   [[nodiscard]] auto ask(const RunPointer& run, Ask question) const -> decltype(question(*run));
   [[nodiscard]] static Result<std::uint64_t> new_keys(const Run& run, KeyKind kind, Position end);
+  // The one that has it, of a position below the tables.
+  [[nodiscard]] const RunPointer& run_of(Position position) const;
   // How many positions the key has in the runs alone.
   [[nodiscard]] Result<std::uint64_t> count_in_runs(const Key& key, Position end) const;
 
