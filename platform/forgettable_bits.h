@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "platform/prefetch.h"
+
 namespace tidemark::platform {
 
 // Many bits, zero at first, for what may be forgotten at any time: memory is taken a page at a time, where bits are
@@ -26,6 +28,8 @@ class ForgettableBits {
   void set(std::uint64_t bit) const {
     word(bit).fetch_or(std::uint64_t{1} << (bit % kWordBits), std::memory_order_relaxed);
   }
+  // Asks the processor for what test() looks at.
+  void prefetch(std::uint64_t bit) const { platform::prefetch(words_ + bit / kWordBits); }
   // All bits are zero again, but for those that others set meanwhile.
   void forget() const;
 

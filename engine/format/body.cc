@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "platform/checksum.h"
+#include "platform/prefetch.h"
 
 namespace tidemark::engine {
 
@@ -138,6 +139,23 @@ std::string_view BodyView::name(std::uint32_t index) const {
   // A hostile directory may run backward or past the names; such a name is empty.
   if (begin > end || names_begin_ + end > events_begin_) { return {}; }
   return as_text(body_.subspan(names_begin_ + begin, end - begin));
+}
+
+std::optional<std::uint32_t> BodyView::stream_at(std::uint32_t offset) const {
+  if (offset < events_begin_ || std::uint64_t{offset} + 1 >= body_.size()) { return std::nullopt; }
+  Taker take(body_.subspan(offset + 1));
+  const std::uint32_t stream = take.index(stream_count_);
+  return take.failed() ? std::nullopt : std::optional(stream);
+}
+
+void BodyView::prefetch_stream(std::uint32_t stream) const {
+  platform::prefetch(table_.data() + kTableEntryBytes * stream);
+  platform::prefetch(body_.data() + kBodyStartBytes + 4 * std::uint64_t{stream});
+}
+
+void BodyView::prefetch_stream_name(std::uint32_t stream) const {
+  const std::string_view it = stream_name(stream);
+  platform::prefetch(reinterpret_cast<const std::byte*>(it.data()), std::min(it.size(), std::size_t{64}));
 }
 
 std::optional<std::uint32_t> BodyView::event_at(std::uint32_t offset, bool check_event, EventRecord& into) const {

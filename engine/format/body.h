@@ -73,11 +73,19 @@ class BodyView {
   }
   [[nodiscard]] Version first_version(std::uint32_t stream) const;
 
+  // All of it.
+  [[nodiscard]] Bytes body() const { return body_; }
   // The offset in the body at which the first event stands.
   [[nodiscard]] std::uint32_t events_begin() const { return events_begin_; }
   // Decodes the event at this offset; gives the offset after it, or nothing if there is no whole event whose indexes
   // are in range. With check_event its checksum is compared too (where the frame has one).
   [[nodiscard]] std::optional<std::uint32_t> event_at(std::uint32_t offset, bool check_event, EventRecord& into) const;
+
+  // The stream of the event at this offset, whatever else stands there; nothing if there is none.
+  [[nodiscard]] std::optional<std::uint32_t> stream_at(std::uint32_t offset) const;
+  // Ask the processor for what first_version() and stream_name() look at: the second with what the first asked for.
+  void prefetch_stream(std::uint32_t stream) const;
+  void prefetch_stream_name(std::uint32_t stream) const;
 
  private:
   [[nodiscard]] std::string_view name(std::uint32_t index) const;

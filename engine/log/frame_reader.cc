@@ -13,7 +13,7 @@ namespace {
 
 // A frame up to this size is checked as a whole at the first touch. In a larger one that is not known whole, the table,
 // the names and the event asked for are checked alone, where the frame has checksums for them.
-constexpr std::uint64_t kWholeCheckBytesMax = std::uint64_t{32} << 10U;
+constexpr std::uint64_t kWholeCheckBytesMax = Segment::kKnownFrameBytesMin;
 
 }  // namespace
 
@@ -44,6 +44,7 @@ Result<Bytes> FrameReader::bytes(std::uint64_t offset, std::uint64_t length) {
 
 Status FrameReader::load(const index::Place& place, Position position) {
   loaded_.reset();
+  known_ = nullptr;
   const Segment* segment = find_segment(*segments_, Offset(place.frame));
   if (segment == nullptr) { return std::unexpected(Error(ErrorCode::kDamaged, "the event's segment is not there")); }
   if (segment != segment_) {
@@ -51,6 +52,16 @@ Status FrameReader::load(const index::Place& place, Position position) {
     file_.reset();
   }
   const std::uint64_t offset = Offset(place.frame) - segment->base();
+  if (access_ == Access::kMapped) {
+    known_ = segment->known_frame(offset);
+    if (known_ != nullptr) {
+      header_ = load_as<FrameHeader>(segment->mapped().data() + offset);
+      body_ = known_->body();
+      whole_ = segment->is_verified(offset);
+      loaded_ = place.frame;
+      return {};
+    }
+  }
   auto start = bytes(offset, kFrameHeaderBytes);
   if (!start) { return std::unexpected(std::move(start.error())); }
   const FramePlace stands{segment->log_id(), segment->number().value(), offset};
@@ -85,12 +96,26 @@ Status FrameReader::load(const index::Place& place, Position position) {
   if (!names_are_known && can_remember) { segment->set_verified_names(offset); }
   body_ = *body;
   loaded_ = place.frame;
+  if (access_ == Access::kMapped && end - offset >= Segment::kKnownFrameBytesMin) {
+    segment->keep(KnownFrame(offset, header_, body_));
+    known_ = segment->known_frame(offset);
+  }
   return {};
 }
 
-Result<FrameReader::Found> FrameReader::read(std::shared_ptr<const SegmentList> segments, const index::Place& place,
-                                             Position position) {
-  segments_ = std::move(segments);
+void FrameReader::set_agreed(const index::Place& place) {
+  if (known_ != nullptr && record_bytes_ >= Segment::kAgreedEventBytesMin) {
+    segment_->set_agreed(known_->offset(), place.offset);
+  }
+}
+
+Result<FrameReader::Found> FrameReader::read(const std::shared_ptr<const SegmentList>& segments,
+                                             const index::Place& place, Position position) {
+  if (segments_ != segments) {
+    segments_ = segments;
+    segment_ = nullptr;
+    loaded_.reset();
+  }
   if (loaded_ != place.frame) {
     if (auto done = load(place, position); !done) { return std::unexpected(std::move(done.error())); }
   }
@@ -99,10 +124,12 @@ Result<FrameReader::Found> FrameReader::read(std::shared_ptr<const SegmentList> 
     return std::unexpected(
         damaged("the index tells of an event that is not there", Offset(place.frame) - segment_->base(), position));
   }
-  if (!body_.event_at(place.offset, !whole_, record_)) {
+  const auto end = body_.event_at(place.offset, !whole_, record_);
+  if (!end) {
     return std::unexpected(
         damaged("an event does not match its checksum", Offset(place.frame) - segment_->base(), position));
   }
+  record_bytes_ = *end - place.offset;
   return Found{&header_, &body_, &record_, body_.first_version(record_.stream) + record_.ordinal};
 }
 

@@ -30,8 +30,10 @@ class FrameReader {
     Version version;
   };
   // kDamaged, also if the frame is not about the position; kIo. The segments stay alive until the next call.
-  [[nodiscard]] Result<Found> read(std::shared_ptr<const SegmentList> segments, const index::Place& place,
+  [[nodiscard]] Result<Found> read(const std::shared_ptr<const SegmentList>& segments, const index::Place& place,
                                    Position position);
+  // The event that read() gave last is of the stream and version that the index said: see Segment::has_agreed.
+  void set_agreed(const index::Place& place);
 
  private:
   [[nodiscard]] Status load(const index::Place& place, Position position);
@@ -47,7 +49,9 @@ class FrameReader {
   bool whole_ = false;                    // its trailer was checked
   FrameHeader header_{};
   BodyView body_;
+  const KnownFrame* known_ = nullptr;  // the same, if it is kept
   EventRecord record_;
+  std::uint32_t record_bytes_ = 0;
 };
 
 }  // namespace tidemark::engine

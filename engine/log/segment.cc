@@ -47,6 +47,7 @@ Status Segment::map() const {
   remembering_ =
       std::vector<std::atomic<std::uint64_t>>(cells / platform::ForgettableBits::kBitsPerPage / kWordBits + 1);
   mapping_ = std::move(*mapping);
+  bytes_ = mapping_->bytes().first(size());
   mapped_.store(true, std::memory_order_release);  // with map()'s acquire: all of the above is seen whole
   return {};
 }
@@ -78,13 +79,7 @@ Result<std::span<const std::byte>> Segment::view(std::uint64_t offset, std::uint
   if (length > 0) {
     if (auto here = populate(offset, length); !here) { return std::unexpected(std::move(here.error())); }
   }
-  return mapping_->bytes().subspan(offset, length);
-}
-
-void Segment::prefetch(std::uint64_t offset) const {
-  if (!mapped_.load(std::memory_order_acquire) || offset > size() || size() - offset < kPrefetchBytes) { return; }
-  const std::byte* const at = mapping_->bytes().data() + offset;
-  for (std::uint64_t line = 0; line < kPrefetchBytes; line += 64) { __builtin_prefetch(at + line); }
+  return bytes_.subspan(offset, length);
 }
 
 Result<std::unique_ptr<platform::File>> Segment::open_for_reading() const {
@@ -97,8 +92,9 @@ bool Segment::is_verified(std::uint64_t frame_offset) const {
   return mapped_.load(std::memory_order_acquire) && verified_->test(frame_offset / kVerifiedCellBytes);
 }
 
-void Segment::set_verified(std::uint64_t frame_offset) const {
-  const std::uint64_t cell = frame_offset / kVerifiedCellBytes;
+void Segment::set_verified(std::uint64_t frame_offset) const { set_cell(frame_offset / kVerifiedCellBytes); }
+
+void Segment::set_cell(std::uint64_t cell) const {
   const std::uint64_t page = cell / platform::ForgettableBits::kBitsPerPage;
   if (memory_ != nullptr && !test_bit(remembering_, page) && set_bit(remembering_, page)) { memory_->take_page(*this); }
   verified_->set(cell);
@@ -118,6 +114,25 @@ bool Segment::has_verified_names(std::uint64_t frame_offset) const {
 }
 
 void Segment::set_verified_names(std::uint64_t frame_offset) const { set_verified(frame_offset + kVerifiedCellBytes); }
+
+void Segment::keep(const KnownFrame& frame) const { known_.keep(frame, size(), memory_.get()); }
+
+// A cell that only this event has. It lies behind the header's own cells; that the table is not counted moves those of
+// one frame together, and no further than the frame goes.
+bool Segment::has_agreed(std::uint64_t frame_offset, std::uint32_t offset) const {
+  return verified_->test(agreed_cell(frame_offset, offset));
+}
+
+void Segment::set_agreed(std::uint64_t frame_offset, std::uint32_t offset) const {
+  set_cell(agreed_cell(frame_offset, offset));
+}
+
+void Segment::prefetch_known(std::uint64_t frame_offset, std::uint32_t offset) const {
+  const std::uint64_t cell = agreed_cell(frame_offset, offset);
+  if (cell >= size() / kVerifiedCellBytes) { return; }
+  known_.prefetch(frame_offset);
+  verified_->prefetch(cell);
+}
 
 void Segments::start_with(SegmentList segments) {
   for (const auto& segment : segments) { segment->remember_within(memory_); }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/format/segment.h"
+#include "engine/log/known_frame.h"
 #include "engine/log/segment_memory.h"
 #include "platform/file_system.h"
 #include "platform/forgettable_bits.h"
@@ -37,8 +38,10 @@ class Segment : public std::enable_shared_from_this<Segment> {
   // Bytes of the mapped file. They were brought into memory before, so that a failing medium or a file cut short is
   // an error instead of a signal.
   [[nodiscard]] Result<std::span<const std::byte>> view(std::uint64_t offset, std::uint64_t length) const;
-  // Asks the processor for what begins at this offset, if it is mapped; waits for nothing and never fails.
-  void prefetch(std::uint64_t offset) const;
+  // All bytes, if they are mapped already, or none. Not brought into memory: to be read where something is known whole.
+  [[nodiscard]] std::span<const std::byte> mapped() const {
+    return mapped_.load(std::memory_order_acquire) ? bytes_ : std::span<const std::byte>();
+  }
   // A descriptor of one's own, for reading without the map.
   [[nodiscard]] Result<std::unique_ptr<platform::File>> open_for_reading() const;
 
@@ -56,13 +59,34 @@ class Segment : public std::enable_shared_from_this<Segment> {
   // Forgets all of that; gives how many bytes it took.
   std::uint64_t forget() const;
 
+  // What was kept of a frame of at least kKnownFrameBytesMin; null if nothing was. It stays as long as the segment.
+  static constexpr std::uint64_t kKnownFrameBytesMin = KnownFrames::kFrameBytesMin;
+  [[nodiscard]] const KnownFrame* known_frame(std::uint64_t frame_offset) const { return known_.find(frame_offset); }
+  [[nodiscard]] const KnownFrames& known_frames() const { return known_; }
+  // The first one holds; past a bound for all segments, or without memory, none is kept.
+  void keep(const KnownFrame& frame) const;
+
+  // Whether an event of a known frame, at this offset in its body, was found whole in this process before, and to be
+  // of the stream and version that the index says. Of an event that takes at least kAgreedEventBytesMin: each has a
+  // cell of 64 bytes of its own then.
+  static constexpr std::uint64_t kAgreedEventBytesMin = 128;
+  // The offset lies in the frame's body.
+  [[nodiscard]] bool has_agreed(std::uint64_t frame_offset, std::uint32_t offset) const;
+  void set_agreed(std::uint64_t frame_offset, std::uint32_t offset) const;
+
+  // Asks the processor for what known_frame() and has_agreed() look at, of a mapped segment.
+  void prefetch_known(std::uint64_t frame_offset, std::uint32_t offset) const;
+
  private:
+  [[nodiscard]] static std::uint64_t agreed_cell(std::uint64_t frame_offset, std::uint32_t offset) {
+    return (frame_offset + kFrameHeaderBytes + offset) / kVerifiedCellBytes + 1;
+  }
+  void set_cell(std::uint64_t cell) const;
   [[nodiscard]] Status map() const;
   [[nodiscard]] Status populate(std::uint64_t offset, std::uint64_t length) const;
 
   static constexpr std::uint64_t kWindowBytes = std::uint64_t{64} << 10U;
   static constexpr std::uint64_t kVerifiedCellBytes = 64;
-  static constexpr std::uint64_t kPrefetchBytes = 256;  // a frame's header, its names and the start of its first event
 
   platform::FileSystem& files_;
   const std::filesystem::path path_;
@@ -70,10 +94,12 @@ class Segment : public std::enable_shared_from_this<Segment> {
 
   mutable std::mutex mutex_;                            // for mapping once
   mutable std::unique_ptr<platform::Mapping> mapping_;  // written under the mutex before mapped_ is released
+  mutable std::span<const std::byte> bytes_;            // of the mapping
   mutable std::atomic<bool> mapped_ = false;
   mutable std::vector<std::atomic<std::uint64_t>> populated_;  // a bit a window
   mutable std::optional<platform::ForgettableBits> verified_;
   mutable std::vector<std::atomic<std::uint64_t>> remembering_;  // a bit a page of verified_ that was counted
+  mutable KnownFrames known_;
   std::shared_ptr<SegmentMemory> memory_;
 };
 

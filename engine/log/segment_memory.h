@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -21,9 +22,14 @@ class SegmentMemory {
 
   // The segment is about to take a page more. Safe from many threads, never fails.
   void take_page(const Segment& segment);
+  // Whether so many bytes may be kept as long as the segment is: of the frames that are known. Likewise.
+  [[nodiscard]] bool give(std::uint64_t bytes) {
+    return given_.fetch_add(bytes, std::memory_order_relaxed) + bytes <= bytes_max_;
+  }
 
  private:
   const std::uint64_t bytes_max_;
+  std::atomic<std::uint64_t> given_ = 0;
   std::mutex mutex_;
   std::deque<std::weak_ptr<const Segment>> oldest_first_;  // guarded by mutex_; those that have pages
   std::uint64_t bytes_ = 0;                                // likewise

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <new>
+#include <string>
 #include <utility>
 
 #include "engine/format/names.h"
@@ -13,23 +14,37 @@
 
 namespace tidemark {
 
-void EventAccess::fill(Event& event, Position position, const engine::FrameReader::Found& found,
-                       std::vector<std::string_view>& tags) {
-  const engine::EventRecord& record = *found.record;
-  const engine::BodyView& body = *found.body;
+void EventAccess::fill_record(Event& event, std::int64_t recorded_ns, const engine::BodyView& body,
+                              const engine::EventRecord& record, std::vector<std::string_view>& tags) {
   tags.clear();
   for (const std::uint32_t tag : record.tags) { tags.push_back(body.tag_name(tag)); }
-  event.position_ = position;
-  event.version_ = found.version;
-  event.stream_ = body.stream_name(record.stream);
-  event.type_ = body.type_name(record.type);
   event.id_ = record.id;
-  event.recorded_ = RecordedTime(std::chrono::nanoseconds(found.frame->recorded_ns));
-  event.valid_ = record.valid.value_or(std::chrono::floor<std::chrono::microseconds>(event.recorded_));
+  event.recorded_ = RecordedTime(std::chrono::nanoseconds(recorded_ns));
+  event.valid_ = record.valid ? *record.valid : std::chrono::floor<std::chrono::microseconds>(event.recorded_);
   event.data_ = record.data;
   event.metadata_ = record.metadata;
   event.tags_ = tags;
   event.lost_ = record.lost;
+}
+
+void EventAccess::fill(Event& event, Position position, const engine::FrameReader::Found& found,
+                       std::vector<std::string_view>& tags) {
+  const engine::EventRecord& record = *found.record;
+  event.position_ = position;
+  event.version_ = found.version;
+  event.stream_ = found.body->stream_name(record.stream);
+  event.type_ = found.body->type_name(record.type);
+  fill_record(event, found.frame->recorded_ns, *found.body, record, tags);
+}
+
+void EventAccess::fill(Event& event, Position position, std::string_view stream, Version version,
+                       const engine::KnownFrame& frame, const engine::EventRecord& record,
+                       std::vector<std::string_view>& tags) {
+  event.position_ = position;
+  event.version_ = version;
+  event.stream_ = stream;
+  event.type_ = frame.type_name(record.type);
+  fill_record(event, frame.recorded_ns(), frame.body(), record, tags);
 }
 
 void EventAccess::fill_lost(Event& event, Position position, const engine::LostEvent& lost) {
@@ -120,6 +135,7 @@ const Event* CursorImpl::next() {
       status_ = std::move(open);
       return nullptr;
     }
+    if (next_agreed()) { return &event_; }
     const bool forward = options_.direction == Direction::kForward;
     auto position = next_position();
     if (!position) {
@@ -140,9 +156,23 @@ const Event* CursorImpl::next() {
   }
 }
 
+// The short way of next(): to an event of a stream that was looked ahead at and has agreed. False: the long one.
+bool CursorImpl::next_agreed() {
+  const bool forward = options_.direction == Direction::kForward;
+  if (!stream_ || matches_ || (forward ? next_ >= count_ : next_ == 0)) { return false; }
+  const std::uint64_t ordinal = forward ? next_ : next_ - 1;
+  if (ordinal < fetched_at_ || ordinal - fetched_at_ >= located_) { return false; }
+  current_ = static_cast<std::size_t>(ordinal - fetched_at_);
+  if (!show_agreed(positions_[current_])) { return false; }
+  next_ = forward ? next_ + 1 : next_ - 1;
+  --left_;
+  return true;
+}
+
 // Makes event_ the one at this position.
 Status CursorImpl::show(Position position) {
   const bool is_located = current_ < located_ && positions_[current_] == position;
+  if (is_located && show_agreed(position)) { return {}; }
   auto place = is_located ? Result<index::Place>(places_[current_]) : index_->place(position);
   if (!place) { return std::unexpected(std::move(place.error())); }
   if (place->is_nowhere()) {
@@ -152,7 +182,29 @@ Status CursorImpl::show(Position position) {
   auto found = reader_.read(segments_, *place, position);
   if (!found) { return std::unexpected(std::move(found.error())); }
   EventAccess::fill(event_, position, *found, tags_);
+  if (!stream_) { return {}; }
+  if (event_.stream() != query_.scope_name() || (is_located && event_.version() != version_of_current())) {
+    return std::unexpected(disagrees(position));
+  }
+  if (is_located) { reader_.set_agreed(*place); }
   return {};
+}
+
+// An event that was found right before, and to be the one that the index says, is not held against it once more.
+bool CursorImpl::show_agreed(Position position) {
+  const engine::KnownFrame* const frame = read_ahead_.known(current_);
+  if (frame == nullptr || !frame->has(position) || !frame->body().event_at(places_[current_].offset, false, record_)) {
+    return false;
+  }
+  EventAccess::fill(event_, position, query_.scope_name(), version_of_current(), *frame, record_, tags_);
+  return true;
+}
+
+Version CursorImpl::version_of_current() const { return Version(fetched_at_ + current_); }
+
+Error CursorImpl::disagrees(Position position) const {
+  return {ErrorCode::kDamaged, "the index has position " + std::to_string(position.value()) +
+                                   " in the stream that is read, and the event there is of another stream or version"};
 }
 
 // Where the event to give next stands.
@@ -202,15 +254,8 @@ Result<Position> CursorImpl::position_of(std::uint64_t ordinal) {
 // is read, so that the processor waits for them together and not one after the other.
 void CursorImpl::locate_fetched() {
   located_ = 0;
-  if (matches_ || options_.access != Access::kMapped) { return; }
-  for (; located_ < fetched_; ++located_) {
-    const auto place = index_->place(positions_[located_]);
-    if (!place) { return; }  // told when it is its turn
-    places_[located_] = *place;
-    if (place->is_nowhere()) { continue; }
-    const engine::Segment* const segment = engine::find_segment(*segments_, Offset(place->frame));
-    if (segment != nullptr) { segment->prefetch(Offset(place->frame) - segment->base()); }
-  }
+  located_ = index_->places_of(std::span(positions_).first(fetched_), places_);  // an error is told when it is its turn
+  if (options_.access == Access::kMapped) { read_ahead_.look(*segments_, std::span(places_).first(located_)); }
 }
 
 }  // namespace detail

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/log/frame_reader.h"
+#include "engine/log/read_ahead.h"
 #include "engine/read/read_source.h"
 #include "index/key.h"
 #include "index/positions.h"
@@ -31,6 +32,10 @@ class CursorImpl {
   [[nodiscard]] Status start();
   [[nodiscard]] Result<std::optional<Position>> next_position();
   [[nodiscard]] Status show(Position position);
+  [[nodiscard]] bool next_agreed();
+  [[nodiscard]] bool show_agreed(Position position);
+  [[nodiscard]] Version version_of_current() const;
+  [[nodiscard]] Error disagrees(Position position) const;
   void step_past(Position position);
   [[nodiscard]] Result<Position> position_of(std::uint64_t ordinal);
   void locate_fetched();
@@ -48,12 +53,14 @@ class CursorImpl {
   std::uint64_t left_ = 0;
   std::unique_ptr<index::Positions> matches_;  // of a query that seeks …
   std::optional<Position> from_;               // … where it goes on; nothing: at the end
-  std::array<Position, 64> positions_{};
+  std::array<Position, engine::ReadAhead::kEventsMax> positions_{};
   std::uint64_t fetched_at_ = 0;  // the ordinal of positions_[0]
   std::size_t fetched_ = 0;
-  std::array<index::Place, 64> places_{};  // of positions_, the first located_ of them
+  std::array<index::Place, engine::ReadAhead::kEventsMax> places_{};  // of positions_, the first located_ of them
   std::size_t located_ = 0;
+  engine::ReadAhead read_ahead_;
   std::size_t current_ = 0;  // in positions_: what position_of gave last
+  engine::EventRecord record_;
   Event event_;
   std::vector<std::string_view> tags_;
   Status status_;
