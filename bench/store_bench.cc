@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "engine/store/store_core.h"
 #include "tidemark/tidemark.hpp"
 
 namespace {
@@ -139,11 +140,21 @@ void read_all(benchmark::State& state) {
 }
 BENCHMARK(read_all)->UseRealTime();
 
+// Opens a store that writes index files, or one that has its index in memory alone.
+Result<Store> open_with_index(const std::filesystem::path& folder, bool files) {
+  engine::Environment environment{platform::real_file_system(), platform::real_clock(), platform::real_machine()};
+  environment.index.files = files;
+  auto core = engine::open_store(folder, {.durability = Durability::kBuffered}, environment);
+  if (!core) { return std::unexpected(std::move(core.error())); }
+  return Store(std::move(*core));
+}
+
 // Streams of ten events whose events came in batches of a thousand, so that each is in another frame: read whole, at
-// random. As many streams as asked.
+// random. As many streams as asked; with index files if asked, once all of the index is in them.
 void whole_streams(benchmark::State& state) {
   const OwnFolder folder;
-  auto store = Store::open(folder.path() / "store", {.durability = Durability::kBuffered});
+  const bool files = state.range(1) != 0;
+  auto store = open_with_index(folder.path() / "store", files);
   if (!store) { return state.SkipWithError("open failed"); }
   const std::vector<std::byte> data = random_data();
   const auto streams = static_cast<std::uint64_t>(state.range(0));
@@ -153,6 +164,11 @@ void whole_streams(benchmark::State& state) {
       batch.to("stream-" + std::to_string(n * 7919 % streams)).add({.type = "T", .data = data});
     }
     if (!store->append(batch)) { return state.SkipWithError("append failed"); }
+  }
+  if (files) {
+    if (!store->close()) { return state.SkipWithError("close failed"); }
+    store = open_with_index(folder.path() / "store", true);
+    if (!store) { return state.SkipWithError("open failed"); }
   }
   std::uint64_t next = 1;
   for (auto _ : state) {
@@ -165,6 +181,6 @@ void whole_streams(benchmark::State& state) {
   }
   state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(whole_streams)->Arg(10'000)->Arg(100'000)->UseRealTime();
+BENCHMARK(whole_streams)->ArgNames({"streams", "files"})->ArgsProduct({{10'000, 100'000}, {0, 1}})->UseRealTime();
 
 }  // namespace
