@@ -24,7 +24,7 @@ class SegmentMemory {
   void take_page(const Segment& segment);
   // Whether so many bytes may be kept as long as the segment is: of the frames that are known. Likewise.
   [[nodiscard]] bool give(std::uint64_t bytes) {
-    return given_.fetch_add(bytes, std::memory_order_relaxed) + bytes <= bytes_max_;
+    return given_.fetch_add(bytes, std::memory_order_relaxed) + bytes <= bytes_max_ / 2;
   }
 
  private:
