@@ -8,6 +8,7 @@
 namespace tidemark::engine {
 
 bool CatalogBuilder::operator()(const ScannedFrame& frame) {
+  status_ = {};
   events_.clear();
   tags_.clear();
   next_versions_.clear();
@@ -16,6 +17,8 @@ bool CatalogBuilder::operator()(const ScannedFrame& frame) {
   for (std::uint32_t i = 0; i < frame.body.stream_count(); ++i) {
     next_versions_.push_back(frame.body.first_version(i).value());
     const auto before = index->count(keys.stream(i), catalog_.end());
+    // Where the log does not hold what its index tells of, the scan finds out what there is. All else is no damage.
+    if (!before && before.error().code() != ErrorCode::kDamaged) { status_ = std::unexpected(before.error()); }
     if (!before || *before != next_versions_.back()) { return false; }
   }
   const auto take = [&](const EventRecord& record, std::uint32_t offset) {

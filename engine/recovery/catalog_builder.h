@@ -8,6 +8,7 @@
 #include "engine/log/catalog.h"
 #include "engine/log/index_keeper.h"
 #include "engine/recovery/scan.h"
+#include "tidemark/error.hpp"
 #include "tidemark/event.hpp"
 #include "tidemark/types.hpp"
 
@@ -25,6 +26,9 @@ class CatalogBuilder {
   // Told of the edge behind each frame that was added.
   void pass(const ResumePoint& edge, Offset durable);
 
+  // What kept it from looking at the last frame, if it was not that frame.
+  [[nodiscard]] const Status& status() const { return status_; }
+
  private:
   struct Event {
     std::uint32_t stream;
@@ -37,6 +41,7 @@ class CatalogBuilder {
   Catalog& catalog_;
   IndexKeeper* const keeper_;
   const std::uint64_t table_events_;
+  Status status_;
   std::vector<Event> events_;
   std::vector<std::uint32_t> tags_;
   std::vector<std::uint64_t> next_versions_;

@@ -489,6 +489,7 @@ class Opener {
     };
     auto facts = scan_log(files_, folder_, loaded_.newest, std::ref(builder), how);
     if (!facts) { return std::unexpected(std::move(facts.error())); }
+    if (auto done = builder.status(); !done) { return done; }
     facts_ = std::move(*facts);
     verdict_ = judge(facts_.tail);
     return {};
