@@ -104,7 +104,7 @@ Verdict Judge::judge(const Damaged& damaged) {
   return verdict;
 }
 
-// Whether a byte is changed that index files keep an opening from reading. Beside them it reads the segments' headers.
+// Whether a byte is changed that index files keep an opening from reading.
 bool Judge::hits_covered(const Damaged& damaged) const {
   return std::ranges::any_of(damaged.changed, [&](const auto& file) {
     const auto frame = std::ranges::find(sample_.frames, file.first, &FrameAt::file);

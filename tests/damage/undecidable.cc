@@ -80,7 +80,15 @@ std::optional<Undecidable> undecidable(const Sample& sample, const Damaged& dama
   FileMap known = sample.files;  // the log as it was, with the superblocks that are left
   for (const auto& [name, bytes] : damaged.changed) {
     if (name == sample.active) { continue; }
-    if (engine::parse_segment_file_name(name)) { return std::nullopt; }
+    if (engine::parse_segment_file_name(name)) {
+      // Where no opening reads, it has no part in what becomes of the end.
+      const auto is_read = [&](const FrameAt& frame) {
+        return frame.file == name && frame.base + frame.end > sample.indexed;
+      };
+      const bool is_used = std::ranges::find(sample.frames, name, &FrameAt::file) != sample.frames.end();
+      if (!is_used || std::ranges::any_of(sample.frames, is_read)) { return std::nullopt; }
+      continue;
+    }
     known[name] = bytes.value_or(FileBytes());
   }
   const auto active = damaged.changed.find(sample.active);
