@@ -24,7 +24,8 @@ namespace {
 using namespace tidemark::damage;
 
 constexpr std::size_t kClasses = 3;
-constexpr std::size_t kLargeBytes = std::size_t{40} << 10U;  // of samples of which fewer cases are run, but for --all
+// Of samples that are larger, and of those with index files, fewer cases are run, but for --all.
+constexpr std::size_t kLargeBytes = std::size_t{40} << 10U;
 
 struct Counts {
   std::array<std::uint64_t, kKinds.size()> done{};  // cases that changed something
@@ -223,7 +224,7 @@ int main(int argc, char** argv) {
     std::vector<Case> cases;
     for (const Kind kind : kKinds) {
       if (!only_damage.empty() && to_string(kind) != only_damage) { continue; }
-      const std::uint64_t rarer = sample.bytes() > kLargeBytes ? 4 : 1;
+      const std::uint64_t rarer = (sample.bytes() > kLargeBytes ? 4 : 1) * (sample.indexed > 0 ? 3 : 1);
       const std::uint64_t stride = all || only_case ? 1 : stride_of(kind, scale * rarer);
       for (std::uint64_t n = 0; n < list.count(kind); n += stride) {
         if (!only_case || n == *only_case) { cases.push_back({&sample, kind, n}); }
