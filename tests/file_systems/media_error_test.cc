@@ -269,6 +269,25 @@ TEST_F(MediaErrorTest, OpeningForWritingIsRefusedAndChangesNothing) {
   }
 }
 
+// What index files cover is not read by an opening: what cannot be read there stands in no append's way.
+TEST_F(MediaErrorTest, OpeningForWritingGoesByWhatIsIndexed) {
+  ASSERT_TRUE(std::ranges::any_of(files_, [](const auto& file) { return file.first.starts_with("index-"); }));
+  mount();
+  fail(segment_name(2), 3, 1);
+  const Ended ended = run_program({STORE_WORKER, "write", store().string(), "--batches", "1", "--unread", "250"});
+  EXPECT_EQ(ended.signal, 0);
+  EXPECT_EQ(ended.exit_code, 0) << ended.said;
+  const auto answers = read();
+  EXPECT_TRUE(answers.at("open").is_fine());
+  for (const char* way : {"mapped", "copied", "verify"}) {
+    EXPECT_TRUE(answers.at(way).is_media_error()) << way << " " << answers.at(way).code;
+    EXPECT_EQ(answers.at(way).segment, "2") << way;
+  }
+  disk_->fail_reads({});
+  mount();
+  for (const auto& [name, answer] : read([] {})) { EXPECT_TRUE(answer.is_fine()) << name << " " << answer.code; }
+}
+
 }  // namespace
 
 }  // namespace tidemark::file_systems
