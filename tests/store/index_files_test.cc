@@ -318,5 +318,23 @@ TEST(IndexFiles, ThreadsAppendAndReadBesideTheKeeper) {
   life.expect_right();
 }
 
+TEST(IndexFiles, WhatIsLeftOverGoesWithTheNextWriter) {
+  IndexedLife life(3);
+  life.open();
+  for (int i = 0; i < 20; ++i) { life.append_some(); }
+  life.close();
+  const auto files = life.index_files();
+  const auto leftover = life.world.folder / engine::index_file_name({Position(0), Position(1)});
+  const auto unfinished = life.world.folder / (engine::index_file_name({Position(1), Position(2)}) + ".tmp");
+  life.world.files.set_contents(leftover, life.world.contents(files.front()));
+  life.world.files.set_contents(unfinished, std::vector<std::byte>(100));
+  { const Store reader = life.world.open({.read_only = true}); }
+  EXPECT_TRUE(life.world.files.contents(leftover) && life.world.files.contents(unfinished));
+  life.open();
+  EXPECT_FALSE(life.world.files.contents(leftover) || life.world.files.contents(unfinished));
+  EXPECT_EQ(life.index_files(), files);
+  life.expect_right();
+}
+
 }  // namespace
 }  // namespace tidemark
