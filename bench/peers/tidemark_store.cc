@@ -11,7 +11,6 @@
 #include <utility>
 #include <vector>
 
-#include "engine/store/store_core.h"
 #include "store.h"
 #include "tidemark/tidemark.hpp"
 
@@ -45,10 +44,7 @@ class TidemarkStore : public Store {
     // Otherwise the segments are written twice: full of zeros first, so that commits are cheap. None is waited for
     // here.
     if (options.bulk && !options.durable) { how.preallocation = tidemark::Preallocation::kUnwritten; }
-    tidemark::engine::Environment environment{tidemark::platform::real_file_system(), tidemark::platform::real_clock(),
-                                              tidemark::platform::real_machine()};
-    environment.index.files = true;
-    store_.emplace(must(tidemark::engine::open_store(folder, how, environment), "open"));
+    store_.emplace(must(tidemark::Store::open(folder, how), "open"));
   }
 
   AppendResult append(const AppendReq& request) override {
