@@ -6,12 +6,12 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <store.h>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "store.h"
 #include "tidemark/tidemark.hpp"
 
 namespace pb {

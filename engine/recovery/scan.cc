@@ -304,11 +304,22 @@ class Scanner {
     edges_.erase(edges_.begin(), edges_.begin() + static_cast<std::ptrdiff_t>(settled));
   }
 
+  static constexpr std::uint64_t kSpareBytesLookedAt = std::uint64_t{64} << 10U;
+
   enum class End : std::uint8_t { kOfSegment, kOfLog, kLookAgain };
 
   // There is no whole frame here: the segment was left here, or the log ends here, well or not.
   Result<End> end_of_frames(SegmentBytes& bytes, const FramePlace& place) {
     const Segment& segment = *facts_.segments.back();
+    auto closed = ends_as_closed(bytes, place);
+    if (!closed) { return std::unexpected(std::move(closed.error())); }
+    if (*closed) {
+      facts_.tail.only_zeros = true;
+      facts_.what.clear();
+      settle_edges();
+      if (auto done = find_spare(kSpareBytesLookedAt); !done) { return std::unexpected(std::move(done.error())); }
+      return End::kOfLog;
+    }
     auto footer = footer_of(bytes);
     if (!footer) { return std::unexpected(std::move(footer.error())); }
     if (*footer) {
@@ -346,6 +357,16 @@ class Scanner {
     if (facts_.tail.only_zeros) { facts_.what.clear(); }
     if (auto done = find_spare(); !done) { return std::unexpected(std::move(done.error())); }
     return End::kOfLog;
+  }
+
+  Result<bool> ends_as_closed(SegmentBytes& bytes, const FramePlace& place) {
+    if (options_.closed_at != facts_.end.offset || Offset(superblock_.cut_end) > facts_.end.offset) { return false; }
+    auto header = bytes.at(place.offset, kFrameHeaderBytes);
+    if (!header) { return std::unexpected(std::move(header.error())); }
+    if (!all_zero(*header)) { return false; }
+    auto needed = needed_from(facts_.segments.back()->number().next());
+    if (!needed) { return needed; }
+    return !*needed;
   }
 
   Result<std::optional<SegmentFooter>> footer_of(SegmentBytes& bytes) {
@@ -434,7 +455,8 @@ class Scanner {
     return {};
   }
 
-  Status find_spare() {
+  // One that was never used, as far as its first bytes tell, so many of them.
+  Status find_spare(std::uint64_t looked_at = UINT64_MAX) {
     const Segment& last = *facts_.segments.back();
     const SegmentNumber number = last.number().next();
     if (!sizes_.contains(number.value())) { return {}; }
@@ -448,9 +470,10 @@ class Scanner {
       facts_.leftovers.push_back(path);
       return {};
     }
-    auto used = bytes->first_nonzero(kSegmentHeaderBytes, bytes->file_size());
+    const std::uint64_t end = std::min(bytes->file_size(), looked_at);
+    auto used = bytes->first_nonzero(kSegmentHeaderBytes, end);
     if (!used) { return std::unexpected(std::move(used.error())); }
-    if (*used == bytes->file_size()) {
+    if (*used == end) {
       facts_.spare = std::make_shared<Segment>(files_, path, **header);
     } else {
       facts_.leftovers.push_back(path);

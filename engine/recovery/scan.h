@@ -62,6 +62,9 @@ struct ScanOptions {
   std::optional<ResumePoint> start = {};
   // The log is known to be durable up to here, whatever the superblock says.
   Offset durable = {};
+  // The log was closed in good order with its end here: if it ends here, what follows is not read. It was zeros, and
+  // nobody has written since.
+  std::optional<Offset> closed_at = {};
   // The scan ends with the frame that reaches this position, well if it was met.
   std::optional<Position> until = {};
   // Told after each frame of the edge behind it, and how far the log is known to be durable. May be empty.

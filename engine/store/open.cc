@@ -482,6 +482,10 @@ class Opener {
       keeper = core_->keeper_.get();
     }
     CatalogBuilder builder(core_->catalog_, keeper, environment_.index.table_events);
+    // With one superblock lost the other may be of an earlier closing.
+    if (loaded_.newest.state == StoreState::kClosed && !loaded_.lost) {
+      how.closed_at = Offset(loaded_.newest.durable_end);
+    }
     last_edge_.reset();
     how.passed = [&](const ResumePoint& edge, Offset durable) {
       builder.pass(edge, durable);

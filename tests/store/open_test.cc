@@ -12,6 +12,7 @@
 #include "engine/format/frame.h"
 #include "engine/format/segment.h"
 #include "engine/format/superblock.h"
+#include "engine/recovery/verify.h"
 #include "platform/checksum.h"
 #include "tests/store/support.h"
 
@@ -444,6 +445,72 @@ TEST(OpenRace, AStoreMadeMeanwhileIsNotTakenForDamage) {
     }
   }
   EXPECT_GT(seen_as_store, 0U);
+}
+
+// What follows the end of a log that was closed in good order is not read: opening takes no longer for a large segment.
+TEST(Closed, TheSpaceBehindTheEndIsNotRead) {
+  constexpr std::uint64_t kSegmentBytes = std::uint64_t{16} << 20U;
+  World world;
+  const OpenOptions options{.segment_bytes_first = kSegmentBytes, .segment_bytes_largest = kSegmentBytes};
+  std::uint64_t bytes = 0;
+  const auto bytes_read_by = [&](OpenOptions how) {
+    bytes = 0;
+    world.files.set_fault_rule([&](const platform::SeamCall& call) -> std::optional<platform::SeamFault> {
+      if (call.kind == platform::SeamCall::Kind::kPread) { bytes += call.length; }
+      return std::nullopt;
+    });
+    Store store = world.open(how);
+    world.files.set_fault_rule({});
+    EXPECT_EQ(store.info().events, 1U);
+    return bytes;
+  };
+  {
+    Store store = world.open(options);
+    must(append(store, "a", "x"));
+    must(store.close());
+  }
+  const auto closed = world.snapshot();
+  OpenOptions read_only = options;
+  read_only.read_only = true;
+  EXPECT_LT(bytes_read_by(read_only), kSegmentBytes / 4);
+  EXPECT_LT(bytes_read_by(options), kSegmentBytes / 4);
+  // Without one of the superblocks nobody knows whether it was the last to be closed.
+  for (const auto& [path, content] : closed) { world.files.set_contents(path, content); }
+  world.files.remove(world.folder / engine::kSuperblockNames[0]);
+  EXPECT_GE(bytes_read_by(read_only), kSegmentBytes);
+  // Nor of one that was not closed.
+  for (const auto& [path, content] : closed) { world.files.set_contents(path, content); }
+  {
+    const Store store = world.open(options);
+    world.files.kill_process();
+  }
+  EXPECT_GE(bytes_read_by(read_only), kSegmentBytes);
+}
+
+// What stands there all the same is told by verify, and harms nobody: a recovery after it cuts it off.
+TEST(Closed, WhatStandsBehindTheEndHarmsNobody) {
+  World world;
+  {
+    Store store = world.open();
+    must(append(store, "a", "x"));
+    must(store.close());
+  }
+  const auto path = world.folder / engine::segment_file_name(SegmentNumber(1));
+  auto bytes = world.contents(path);
+  bytes[bytes.size() / 2] ^= std::byte{1};
+  world.files.set_contents(path, bytes);
+  EXPECT_GT(must(engine::verify_store(world.folder, world.environment(), {})).bytes_pending, 0U);
+  for (std::size_t round = 0; round < 4; ++round) {
+    Store store = world.open();
+    EXPECT_EQ(read(store).size(), 1U + round);
+    must(append(store, "a", "y"));
+    if (round == 1) {
+      world.files.kill_process();
+    } else {
+      must(store.close());
+    }
+  }
+  EXPECT_EQ(must(engine::verify_store(world.folder, world.environment(), {})).bytes_pending, 0U);
 }
 
 }  // namespace
