@@ -17,7 +17,7 @@ namespace tidemark::index {
 class RunHealer {
  public:
   virtual ~RunHealer() = default;
-  // A run that says what this one should have said. The healer keeps both, so that they live as long as it does.
+  // A run that says what this one should have said.
   [[nodiscard]] virtual Result<std::shared_ptr<const Run>> heal(const std::shared_ptr<const Run>& damaged) = 0;
 };
 

@@ -86,7 +86,9 @@ Status FrameReader::load(const index::Place& place, Position position) {
   const Bytes table = frame->subspan(kFrameHeaderBytes, header_.table_bytes);
   // In a frame of a thousand events they are as much work as a hundred events: once in a process.
   const bool can_remember = access_ == Access::kMapped && end - offset >= Segment::kVerifiedFrameBytesMin;
-  const bool names_are_known = whole_ || (can_remember && segment->has_verified_names(offset));
+  // What is kept of a large frame rests on them, so that they are looked at even if all of it is whole.
+  const bool is_small = end - offset < Segment::kKnownFrameBytesMin;
+  const bool names_are_known = (whole_ && is_small) || (can_remember && segment->has_verified_names(offset));
   if (!names_are_known && static_cast<std::uint32_t>(platform::xxh3_64(table)) != header_.table_check) {
     return std::unexpected(damaged("the versions in a frame do not match their checksum", offset, position));
   }

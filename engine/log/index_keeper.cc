@@ -67,7 +67,8 @@ IndexKeeper::IndexKeeper(const Environment& environment, const std::filesystem::
       files_(options.files),
       catalog_(catalog),
       maker_(environment.files, folder, log_id),
-      trailer_before_(options.trailer_before) {}
+      trailer_before_(options.trailer_before),
+      merge_from_(options.merge_found ? Position(0) : catalog.end()) {}
 
 IndexKeeper::~IndexKeeper() { finish(false); }
 
@@ -77,6 +78,7 @@ void IndexKeeper::keep_files() {
 }
 
 void IndexKeeper::start() {
+  merge_from_ = Position(0);
   if (!threads_) { return; }
   wanted_ = true;
   thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
@@ -225,7 +227,7 @@ bool IndexKeeper::save_unsaved() {
 
 void IndexKeeper::merge() {
   (void)attempt([&] {
-    while (true) {
+    while (!stopping_.load(std::memory_order_relaxed)) {
       const auto view = catalog_.view();
       const auto group = due_group(view->runs());
       if (!group) { return true; }
@@ -238,6 +240,7 @@ void IndexKeeper::merge() {
       }
       remove_superseded();
     }
+    return true;
   });
 }
 
@@ -248,7 +251,7 @@ std::optional<IndexKeeper::Group> IndexKeeper::due_group(const Tiers::Runs& runs
   const unsigned level = level_of(*runs.back());
   std::size_t first = runs.size();
   const auto belongs = [&](const index::Run& run) {
-    return run.first() >= damaged_end_ && level_of(run) <= level && (files_ || !is_saved(run));
+    return run.first() >= merge_from_ && level_of(run) <= level && (files_ || !is_saved(run));
   };
   while (first > 0 && belongs(*runs[first - 1])) { --first; }
   const std::size_t count = runs.size() - first;
@@ -272,7 +275,7 @@ IndexKeeper::Replaced IndexKeeper::replace_runs(const Tiers::Runs& all, const Gr
   if (!made) {
     if (made.error().code() == ErrorCode::kStopped) { return Replaced::kFailed; }
     if (heal(inputs, made.error())) { return Replaced::kHealed; }
-    if (made.error().code() == ErrorCode::kDamaged) { damaged_end_ = inputs.back()->end(); }
+    if (made.error().code() == ErrorCode::kDamaged) { merge_from_ = inputs.back()->end(); }
     failed(std::move(made.error()));
     return Replaced::kFailed;
   }

@@ -37,6 +37,7 @@ class IndexKeeper {
  public:
   struct Options {
     bool files = true;                 // otherwise all runs stay in memory: nothing in the folder is touched
+    bool merge_found = true;           // otherwise the runs that the catalog begins with are not merged before start()
     std::uint32_t trailer_before = 0;  // of the last frame that the catalog's runs are about, as in IndexNote
   };
   // The catalog must outlive it. Runs that the catalog begins with are those of find_index.
@@ -116,7 +117,7 @@ class IndexKeeper {
 
   // Of the thread that works.
   std::vector<std::filesystem::path> superseded_;  // files that are merged into others and not removed yet
-  Position damaged_end_;                           // runs below are not merged any more: one of them is damaged
+  Position merge_from_;                            // runs below are not merged
 
   std::atomic<bool> stopping_ = false;  // relaxed: it orders nothing, the thread is joined
   mutable std::mutex mutex_;

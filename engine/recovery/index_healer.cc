@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "engine/log/body_keys.h"
 #include "engine/log/index_note.h"
@@ -21,6 +22,7 @@ using RunPointer = std::shared_ptr<const index::Run>;
 
 // A run is built in parts of about so many events, so that what is still unsorted stays small.
 constexpr std::uint64_t kPartEvents = 32768;
+constexpr std::size_t kMergedParts = 8;
 
 // Reads a part of the log into runs that lie side by side.
 class RunBuilder {
@@ -50,17 +52,15 @@ class RunBuilder {
     if (source_->event_count() > 0) {
       if (auto done = end_part(); !done) { return std::unexpected(std::move(done.error())); }
     }
-    if (parts_.size() == 1) { return parts_.front(); }
-    auto merged = index::MergedRunSource::make(parts_);
-    if (!merged) { return std::unexpected(std::move(merged.error())); }
-    return maker_.build(**merged, note_);
+    if (auto done = merge(parts_.size()); !done) { return std::unexpected(std::move(done.error())); }
+    return parts_.front();
   }
 
  private:
   void begin(Position first) {
     source_.emplace(first, [this](const index::Key& key) -> Result<std::uint64_t> {
       // The newest part that has the key tells of all before it.
-      auto in_parts = Tiers(parts_, {}).count(key, source_->first());
+      auto in_parts = built_.count(key, source_->first());
       return !in_parts || *in_parts > 0 ? in_parts : index_.count(key, first_);
     });
   }
@@ -70,7 +70,29 @@ class RunBuilder {
     if (!part) { return std::unexpected(std::move(part.error())); }
     const Position next = source_->end();
     parts_.push_back(std::move(*part));
+    levels_.push_back(0);
+    // Neighbours of one size become one, so that there are few.
+    while (levels_.size() >= kMergedParts && levels_[levels_.size() - kMergedParts] == levels_.back()) {
+      if (auto done = merge(kMergedParts); !done) { return done; }
+    }
+    built_ = Tiers(parts_, {});
     begin(next);
+    return {};
+  }
+
+  // The last so many parts become one.
+  Status merge(std::size_t count) {
+    if (count < 2) { return {}; }
+    const auto first = parts_.end() - static_cast<std::ptrdiff_t>(count);
+    auto source = index::MergedRunSource::make({first, parts_.end()});
+    if (!source) { return std::unexpected(std::move(source.error())); }
+    auto merged = maker_.build(**source, note_);
+    if (!merged) { return std::unexpected(std::move(merged.error())); }
+    const unsigned level = levels_.back() + 1;
+    parts_.erase(first, parts_.end());
+    levels_.resize(parts_.size());
+    parts_.push_back(std::move(*merged));
+    levels_.push_back(level);
     return {};
   }
 
@@ -80,6 +102,8 @@ class RunBuilder {
   const IndexNote note_;
   std::optional<index::MemoryRunSource> source_;
   Tiers::Runs parts_;
+  std::vector<unsigned> levels_;  // of the parts: how often each was merged
+  Tiers built_{{}, {}};           // of the parts
   std::vector<index::Key> names_;
   Status added_;
 };
@@ -98,7 +122,10 @@ IndexHealer::IndexHealer(platform::FileSystem& files, std::filesystem::path fold
 Result<RunPointer> IndexHealer::heal(const RunPointer& damaged) {
   return index::guarded([&]() -> Result<RunPointer> {
     const std::scoped_lock lock(mutex_);
-    if (RunPointer run = known(damaged)) { return run; }
+    if (RunPointer run = known(damaged)) {
+      if (catalog_.replace_run(damaged, run)) { healed_one_(); }  // it may have come back: an opening looks twice
+      return run;
+    }
     auto run = build(*damaged);
     if (!run) { return run; }
     healed_.push_back({damaged, *run});

@@ -19,7 +19,7 @@ namespace tidemark::engine {
 
 // Builds runs of a catalog again, from the part of the log that they are about, and puts each in the place of the
 // damaged one. Who asks waits meanwhile: about as long as an opening that reads that part. The new run is in memory, a
-// dozen bytes for an event, until somebody makes a file of it.
+// dozen bytes for an event and twice that while it is built, until somebody makes a file of it.
 //
 // Errors: what reading that part of the log says, so that what is told is the log's damage and not the index's;
 // kOutOfMemory.

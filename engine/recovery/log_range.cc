@@ -80,6 +80,7 @@ class RangeReader {
   // Of the first event in the segment; nothing if there is none.
   Result<std::optional<Position>> first_in(SegmentNumber number) {
     auto opened = open(number);
+    if (!opened && opened.error().code() == ErrorCode::kDamaged) { return std::nullopt; }
     if (!opened) { return std::unexpected(std::move(opened.error())); }
     auto start = opened->bytes.only(kSegmentHeaderBytes, kFrameHeaderBytes);
     if (!start) { return std::unexpected(std::move(start.error())); }

@@ -364,7 +364,11 @@ class Scanner {
     auto header = bytes.at(place.offset, kFrameHeaderBytes);
     if (!header) { return std::unexpected(std::move(header.error())); }
     if (!all_zero(*header)) { return false; }
-    auto needed = needed_from(facts_.segments.back()->number().next());
+    const Segment& segment = *facts_.segments.back();
+    auto footer = bytes.only(segment.size() - kSegmentFooterBytes, kSegmentFooterBytes);
+    if (!footer) { return std::unexpected(std::move(footer.error())); }
+    if (!all_zero(*footer)) { return false; }
+    auto needed = needed_from(segment.number().next());
     if (!needed) { return needed; }
     return !*needed;
   }

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/format/index_file.h"
 #include "engine/recovery/apply.h"
 #include "engine/recovery/catalog_builder.h"
 #include "engine/recovery/folder.h"
@@ -329,9 +330,6 @@ class Opener {
     if (verdict_ == Verdict::kDamaged || (verdict_ == Verdict::kSuspect && !accepted)) {
       return std::unexpected(tail_error(facts_, verdict_));
     }
-    if (rebuild_index_) {
-      if (auto done = scan_without_index(); !done) { return done; }
-    }
     if (auto done = check_clock(); !done) { return done; }
     const std::uint32_t last_epoch = std::max(loaded_.newest.epoch, facts_.epoch);
     if (last_epoch >= kEpochMax) {
@@ -423,16 +421,27 @@ class Opener {
     auto found = find_index(files_, folder_, loaded_.newest.log_id);
     if (!found) { return std::unexpected(std::move(found.error())); }
     index_ = std::move(*found);
-    index_is_doubtful_ = false;
+    index_is_doubtful_ = rebuild_index_;
+    // Nothing is indexed before it is durable. This stands whatever becomes of the files.
+    const Offset proven = end_of(index_);
+    if (rebuild_index_) {
+      index_ = {};
+      return scan_from({.durable = proven});
+    }
     if (auto done = bridge_islands(); !done) { return done; }
-    if (auto done = scan_from({.start = index_.end}); !done || !index_.end) { return done; }
+    if (auto done = scan_from({.start = index_.end, .durable = proven}); !done || !index_.end) { return done; }
     if (verdict_ != Verdict::kDamaged && verdict_ != Verdict::kSuspect) { return {}; }
-    // Either the log is not well, or the index is not this log's: the whole log tells. What was indexed was durable.
-    // No file is removed before that is known, and none is made that would stand beside them.
-    const Offset durable = index_.end->point.offset;
+    // Either the log is not well, or the index is not this log's: the whole log tells. No file is removed before that
+    // is known, and none is made that would stand beside them.
     index_ = {};
     index_is_doubtful_ = true;
-    return scan_from({.durable = durable});
+    return scan_from({.durable = proven});
+  }
+
+  static Offset end_of(const FoundIndex& index) {
+    Offset end = index.end ? index.end->point.offset : Offset(0);
+    for (const IndexIsland& island : index.islands) { end = std::max(end, island.end.point.offset); }
+    return end;
   }
 
   // A file that is lost or damaged costs the part of the log that it was about: that is read, and what is known of the
@@ -463,9 +472,10 @@ class Opener {
         last_edge_ && last_edge_->point.position == first && last_edge_->totals.last_trailer == island.trailer_before;
     if (!fits) { return false; }
     if (core_->catalog_.newest_events() > 0 && !core_->keeper_->close_table(*last_edge_)) { return false; }
+    core_->keeper_->durable(last_edge_->point.offset);  // for the island goes on from there, and was durable
     core_->keeper_->work();
     const auto view = core_->catalog_.view();
-    if (view->tables().size() > 1) { return false; }  // not known to be durable, or no memory
+    if (view->tables().size() > 1) { return false; }  // for want of memory
     index_.runs = view->runs();
     index_.runs.insert(index_.runs.end(), island.runs.begin(), island.runs.end());
     index_.end = island.end;
@@ -508,44 +518,38 @@ class Opener {
     }
   }
 
-  // The log is well, so the index files are another log's. All go before the first of the new ones comes.
+  // The log is well, and the index files are another log's or not wanted. All go before the first of the new ones
+  // comes.
   Status replace_index_files() {
     auto all_gone = remove_index_files();
     if (!all_gone) { return std::unexpected(std::move(all_gone.error())); }
-    if (*all_gone) { core_->keeper_->keep_files(); }
+    if (*all_gone) {
+      core_->keeper_->keep_files();
+    } else if (rebuild_index_) {
+      return std::unexpected(
+          Error(ErrorCode::kIo, "an index file cannot be removed: see to the folder's permissions").with_path(folder_));
+    }
     return {};
   }
 
   // Whether there are none any more.
   Result<bool> remove_index_files() {
-    auto found = find_index(files_, folder_, loaded_.newest.log_id);
-    if (!found) { return std::unexpected(std::move(found.error())); }
-    for (const auto& run : found->runs) { found->leftovers.push_back(run->path()); }
+    auto entries = files_.list(folder_);
+    if (!entries) { return std::unexpected(std::move(entries.error())); }
     bool all_gone = true;
-    for (const auto& path : found->leftovers) {
-      auto gone = files_.unlink(path);
+    for (const auto& entry : *entries) {
+      if (!parse_index_file_name(entry.name) && !is_temporary_index_file_name(entry.name)) { continue; }
+      auto gone = files_.unlink(folder_ / entry.name);
       all_gone = all_gone && (gone || gone.error().code() == ErrorCode::kNotFound);
     }
     return all_gone;
-  }
-
-  // What the index files told of the log is known by now: it is read again without them, and makes new ones.
-  Status scan_without_index() {
-    auto all_gone = remove_index_files();
-    if (!all_gone) { return std::unexpected(std::move(all_gone.error())); }
-    if (!*all_gone) {
-      return std::unexpected(
-          Error(ErrorCode::kIo, "an index file cannot be removed: see to the folder's permissions").with_path(folder_));
-    }
-    index_ = {};
-    index_is_doubtful_ = false;
-    return scan_from({.durable = facts_.watermark});
   }
 
   void make_keeper(const FileId& log_id) {
     core_->keeper_ = std::make_unique<IndexKeeper>(
         environment_, folder_, log_id, core_->catalog_,
         IndexKeeper::Options{.files = !options_.read_only && !index_is_doubtful_,
+                             .merge_found = false,
                              .trailer_before = index_.end ? index_.end->totals.last_trailer : 0});
     if (core_->lock_) { core_->keeper_->guard_with(*core_->lock_); }
   }

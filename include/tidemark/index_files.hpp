@@ -36,7 +36,7 @@ struct IndexReport {
 };
 
 // Builds each index file of a store again in memory, from the log, and compares it byte by byte. Never writes; works
-// beside a writer. Takes about as long as reading the log, and 12 to 20 bytes of memory for each event of the largest
+// beside a writer. Takes about as long as building it did, and up to 40 bytes of memory for each event of the largest
 // file. An error only if it could not be done. progress is told the events done and the events in all, now and then.
 [[nodiscard]] Result<IndexReport> check_index(
     const std::filesystem::path& folder,

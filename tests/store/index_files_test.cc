@@ -145,6 +145,11 @@ TEST(IndexFiles, ALogThatEndsBeforeItsIndexIsDamage) {
   }
   EXPECT_TRUE(fails_with(life.world.try_open(life.options()), ErrorCode::kDamaged));
   EXPECT_EQ(life.index_files(), files);  // nothing was thrown away
+  // Even if the one that joins what is left of the log is lost.
+  ASSERT_GT(files.size(), 1U);
+  life.world.files.remove(files.front());
+  EXPECT_TRUE(fails_with(life.world.try_open(life.options()), ErrorCode::kDamaged));
+  EXPECT_TRUE(std::ranges::includes(life.index_files(), std::vector(files.begin() + 1, files.end())));
 }
 
 // Index files of another course of the same log, such as a copy of the folder went on to have: the log decides.
@@ -228,7 +233,13 @@ TEST(IndexFiles, OneInTheMiddleCostsItsPartAlone) {
     Life life(seed);
     life.world.index.merge_runs = 1000;
     life.open();
-    for (int i = 0; i < 60; ++i) { life.append_some(); }
+    for (int i = 0; i < 60; ++i) {
+      life.append_some();
+      if (i % 7 == 6) {  // so that tables end anywhere
+        life.close();
+        life.open();
+      }
+    }
     life.close();
     const auto files = life.index_files();
     ASSERT_GT(files.size(), 4U);

@@ -10,6 +10,8 @@
 
 #include "engine/format/segment.h"
 #include "engine/recovery/index_check.h"
+#include "engine/recovery/index_files.h"
+#include "engine/recovery/index_healer.h"
 #include "index/run_format.h"
 #include "tests/store/index_life.h"
 
@@ -267,6 +269,42 @@ TEST(IndexRebuild, MakesAllFilesAnew) {
     EXPECT_TRUE(fails_with(engine::rebuild_index_files(life.world.folder, life.options(), life.world.environment()),
                            ErrorCode::kLocked));
     if (testing::Test::HasFatalFailure()) { return; }
+  }
+}
+
+// The scan that opens a store by its index does not see what is damaged before: the one that rebuilds the index does,
+// and then nothing is changed.
+TEST(IndexRebuild, OfADamagedLogIsRefusedAndChangesNothing) {
+  HealedLife life(4);
+  const std::filesystem::path segment = life.world.folder / engine::segment_file_name(SegmentNumber(2));
+  auto bytes = life.world.contents(segment);
+  bytes[engine::kSegmentHeaderBytes + 300] ^= std::byte{1};
+  life.world.files.set_contents(segment, bytes);
+  const auto before = life.world.snapshot();
+  EXPECT_TRUE(fails_with(engine::rebuild_index_files(life.world.folder, life.options(), life.world.environment()),
+                         ErrorCode::kDamaged));
+  EXPECT_EQ(life.world.snapshot(), before);
+}
+
+// An opening looks more than once, each time with the runs that it found.
+TEST(IndexHealing, ARunThatComesBackIsReplacedAgain) {
+  HealedLife life(2);
+  life.flip(0, index::kRunHeaderBytes + 16);
+  platform::Uuid log_id{};
+  {
+    const Store store = life.world.open({.read_only = true});
+    log_id = store.info().log_id;
+  }
+  const auto found = must(engine::find_index(life.world.files, life.world.folder, log_id));
+  engine::Catalog catalog(found.runs);
+  int told = 0;
+  engine::IndexHealer healer(life.world.files, life.world.folder, log_id, catalog, [&] { ++told; });
+  catalog.heal_with(&healer);
+  for (int round = 1; round <= 3; ++round) {
+    const auto healed = must(healer.heal(found.runs[0]));
+    EXPECT_EQ(told, round);
+    EXPECT_EQ(catalog.view()->runs()[0], healed);
+    catalog.start_with(found.runs);
   }
 }
 
