@@ -67,8 +67,8 @@ class Segment : public std::enable_shared_from_this<Segment> {
   void keep(const KnownFrame& frame) const;
 
   // Whether an event of a known frame, at this offset in its body, was found whole in this process before, and to be
-  // of the stream and version that the index says. Of an event that takes at least kAgreedEventBytesMin: each has a
-  // cell of 64 bytes of its own then.
+  // of the stream and version that the index said then: no two streams of a right index have one event. Of an event
+  // that takes at least kAgreedEventBytesMin: each has a cell of 64 bytes of its own then.
   static constexpr std::uint64_t kAgreedEventBytesMin = 128;
   // The offset lies in the frame's body.
   [[nodiscard]] bool has_agreed(std::uint64_t frame_offset, std::uint32_t offset) const;

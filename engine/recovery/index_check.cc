@@ -2,6 +2,7 @@
 #include "engine/recovery/index_check.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -26,15 +27,21 @@ IndexReport report_of(const FoundIndex& found) {
   for (const IndexIsland& island : found.islands) {
     for (const auto& run : island.runs) {
       report.files.push_back({run->path(), run->first(), run->end(), run->file_size(),
-                              "there is no index file for what is before it; the next opening builds that again"});
+                              "there is no index file for what is before it; the next writer builds that again"});
     }
   }
+  const auto is_covered = [&](const IndexRange& range) {
+    return std::ranges::any_of(
+        report.files, [&](const IndexFile& file) { return file.first <= range.first && range.end <= file.end; });
+  };
+  std::vector<IndexFile> useless;
   for (const auto& path : found.leftovers) {
-    const auto range = parse_index_file_name(path.filename().native()).value_or(IndexRange{});
-    report.files.push_back({path, range.first, range.end, 0,
-                            "of no use: damaged, unfinished, superseded, or not of this log; the next writer removes "
-                            "it"});
+    // What was being made, by a writer that lives or by one that was killed, and what was merged since, is no damage.
+    const auto range = parse_index_file_name(path.filename().native());
+    if (!range || is_covered(*range)) { continue; }
+    useless.push_back({path, range->first, range->end, 0, "damaged, or not of this log; the next writer replaces it"});
   }
+  std::ranges::move(useless, std::back_inserter(report.files));
   if (found.end) { report.indexed = found.end->point.position; }
   return report;
 }

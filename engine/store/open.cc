@@ -627,7 +627,13 @@ Result<IndexReport> rebuild_index_files(const std::filesystem::path& folder, con
   auto core = open_with(folder, how, environment, Opener::Index::kRebuild);
   if (!core) { return std::unexpected(std::move(core.error())); }
   if (auto closed = (*core)->close(); !closed) { return std::unexpected(std::move(closed.error())); }
-  return report_index(environment.files, folder, (*core)->info().log_id);
+  auto report = report_index(environment.files, folder, (*core)->info().log_id);
+  if (!report) { return report; }
+  // Writing them may have failed once and gone well later.
+  const Status index = (*core)->index_status();
+  const bool is_short = report->indexed + environment.index.close_events < Position((*core)->info().events);
+  if (!index && is_short) { return std::unexpected(index.error()); }
+  return report;
 }
 
 }  // namespace tidemark::engine

@@ -52,6 +52,8 @@ class StoreCore final : public ReadSource, public std::enable_shared_from_this<S
   [[nodiscard]] Status apply(EncodedBatch batch, Position first);
   // Never throws: destructors call it.
   [[nodiscard]] Status close();
+  // What went wrong last with the index files, if anything did.
+  [[nodiscard]] Status index_status() const { return keeper_ ? keeper_->last_error() : Status(); }
   // kForked in a forked child of the process that opened the store.
   [[nodiscard]] Status check_process() const;
 

@@ -46,6 +46,9 @@ Outcome<ExitCode> show(const IndexReport& report, bool json) {
       if (!file.problem.empty()) { out.line(fmt::format("{}: {}", file.path.string(), file.problem)); }
     }
     out.line(report_text(report));
+    if (!report.whole()) {
+      out.line("no answer is wrong because of it; `tidemark index rebuild` makes all of them anew");
+    }
   }
   return out.finish(report.whole() ? ExitCode::kWell : ExitCode::kDamageFound);
 }

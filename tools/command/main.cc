@@ -171,7 +171,8 @@ void add_index(CLI::App& app, PlainOptions& options, Run& run) {
       "know, or have the time for it now.");
   add_plain(sub, "check", "Compare every index file with what the log says; changes nothing",
             "tidemark index check bank", "Print one JSON object", options, &run_index_check, run);
-  add_plain(sub, "rebuild", "Throw the index files away and build them again from the log",
+  add_plain(sub, "rebuild",
+            "Build all index files again from the log, which must be whole; needs to be the only writer",
             "tidemark index rebuild bank", "Print one JSON object", options, &run_index_rebuild, run);
 }
 
