@@ -69,21 +69,18 @@ std::uint64_t changed_id(std::uint64_t hash) {
 
 }  // namespace
 
-extern "C" {
-// NOLINTBEGIN(bugprone-reserved-identifier): the linker's names, of platform::xxh3_128 and index::hash_id.
-platform::Hash128 __real__ZN8tidemark8platform8xxh3_128ESt4spanIKSt4byteLm18446744073709551615EEm(
-    std::span<const std::byte> bytes, std::uint64_t seed);
-platform::Hash128 __wrap__ZN8tidemark8platform8xxh3_128ESt4spanIKSt4byteLm18446744073709551615EEm(
-    std::span<const std::byte> bytes, std::uint64_t seed) {
-  return changed(__real__ZN8tidemark8platform8xxh3_128ESt4spanIKSt4byteLm18446744073709551615EEm(bytes, seed),
-                 __real__ZN8tidemark8platform8xxh3_128ESt4spanIKSt4byteLm18446744073709551615EEm(bytes, 0));
+// By the linker's names, of platform::xxh3_128 and index::hash_id.
+platform::Hash128 real_xxh3_128(std::span<const std::byte> bytes, std::uint64_t seed) asm(
+    "__real__ZN8tidemark8platform8xxh3_128ESt4spanIKSt4byteLm18446744073709551615EEm");
+platform::Hash128 wrapped_xxh3_128(std::span<const std::byte> bytes, std::uint64_t seed) asm(
+    "__wrap__ZN8tidemark8platform8xxh3_128ESt4spanIKSt4byteLm18446744073709551615EEm");
+std::uint64_t real_hash_id(const EventId& id) asm("__real__ZN8tidemark5index7hash_idERKNS_7EventIdE");
+std::uint64_t wrapped_hash_id(const EventId& id) asm("__wrap__ZN8tidemark5index7hash_idERKNS_7EventIdE");
+
+platform::Hash128 wrapped_xxh3_128(std::span<const std::byte> bytes, std::uint64_t seed) {
+  return changed(real_xxh3_128(bytes, seed), real_xxh3_128(bytes, 0));
 }
-std::uint64_t __real__ZN8tidemark5index7hash_idERKNS_7EventIdE(const EventId& id);
-std::uint64_t __wrap__ZN8tidemark5index7hash_idERKNS_7EventIdE(const EventId& id) {
-  return changed_id(__real__ZN8tidemark5index7hash_idERKNS_7EventIdE(id));
-}
-// NOLINTEND(bugprone-reserved-identifier)
-}
+std::uint64_t wrapped_hash_id(const EventId& id) { return changed_id(real_hash_id(id)); }
 
 namespace {
 
