@@ -138,12 +138,7 @@ TEST(IndexFiles, ALogThatEndsBeforeItsIndexIsDamage) {
   for (int i = 0; i < 30; ++i) { life.append_some(); }
   life.close();
   const auto files = life.index_files();
-  for (const auto& path : life.world.files.files()) {
-    if (path.extension() != ".run" && path.filename() != engine::kLockName) { life.world.files.remove(path); }
-  }
-  for (const auto& [path, bytes] : before) {
-    if (!path.ends_with(".run")) { life.world.files.set_contents(path, bytes); }
-  }
+  life.set_log_back(before);
   EXPECT_TRUE(fails_with(life.world.try_open(life.options()), ErrorCode::kDamaged));
   EXPECT_EQ(life.index_files(), files);  // nothing was thrown away
   // Even if the one that joins what is left of the log is lost.

@@ -318,12 +318,7 @@ TEST(IndexRebuild, DoesNotForgetThatTheLogWentFurther) {
   life.open();
   for (int i = 0; i < 30; ++i) { life.append_some(); }
   life.close();
-  for (const auto& path : life.world.files.files()) {
-    if (path.extension() != ".run" && path.filename() != engine::kLockName) { life.world.files.remove(path); }
-  }
-  for (const auto& [path, bytes] : before) {
-    if (!path.ends_with(".run")) { life.world.files.set_contents(path, bytes); }
-  }
+  life.set_log_back(before);
   const auto files = life.index_files();
   EXPECT_TRUE(fails_with(engine::rebuild_index_files(life.world.folder, life.options(), life.world.environment()),
                          ErrorCode::kDamaged));

@@ -157,6 +157,16 @@ class IndexedLife {
     return paths;
   }
 
+  // The log as it was then, beside the index files as they are now.
+  void set_log_back(const std::vector<std::pair<std::string, std::vector<std::byte>>>& then) {
+    for (const auto& path : world.files.files()) {
+      if (path.extension() != ".run" && path.filename() != engine::kLockName) { world.files.remove(path); }
+    }
+    for (const auto& [path, bytes] : then) {
+      if (!path.ends_with(".run")) { world.files.set_contents(path, bytes); }
+    }
+  }
+
   [[nodiscard]] std::size_t store_segments() const {
     return static_cast<std::size_t>(std::ranges::count_if(world.files.files(), [](const auto& path) {
       return engine::parse_segment_file_name(path.filename().native()).has_value();
