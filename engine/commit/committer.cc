@@ -61,7 +61,6 @@ void Committer::put_spare(PreparedSegment spare) {
     next_size_ = 0;
     return;
   }
-  spare_wanted_ = true;
   spare_.put(plan, std::move(spare));
 }
 

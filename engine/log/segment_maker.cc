@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/log/segment_maker.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <new>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "engine/format/segment.h"
 #include "platform/io.h"
@@ -56,6 +60,28 @@ Result<PreparedSegment> SegmentMaker::make(const SegmentPlan& plan) const {
   return PreparedSegment{std::make_shared<Segment>(files, path, header), std::move(*file)};
 }
 
+Result<PreparedSegment> SegmentMaker::replace(const SegmentPlan& plan) const {
+  if (auto ours = check_lock(); !ours) { return std::unexpected(std::move(ours.error()).with_segment(plan.number)); }
+  // It goes first: there may not be room for both.
+  auto gone = environment_.files.unlink(folder_ / segment_file_name(plan.number));
+  if (!gone && gone.error().code() != ErrorCode::kNotFound) { return std::unexpected(std::move(gone.error())); }
+  return make(plan);
+}
+
+Result<bool> SegmentMaker::is_blank(const PreparedSegment& found, const std::stop_token& stop) {
+  constexpr std::uint64_t kPieceBytes = std::uint64_t{1} << 20U;
+  const std::uint64_t size = found.segment->size();
+  std::vector<std::byte> buffer(std::min(kPieceBytes, size));
+  for (std::uint64_t at = kSegmentHeaderBytes; at < size;) {
+    if (stop.stop_requested()) { return std::unexpected(Error(ErrorCode::kClosed, "the store was closed")); }
+    const auto piece = std::span(buffer).first(std::min<std::uint64_t>(buffer.size(), size - at));
+    auto read = platform::read_up_to(*found.file, piece, at);
+    if (!read || *read < piece.size() || !all_zero(piece)) { return false; }
+    at += piece.size();
+  }
+  return true;
+}
+
 SpareSegment::SpareSegment(const SegmentMaker& maker, bool threads, std::function<void()> attempted)
     : maker_(maker), threads_(threads), attempted_(std::move(attempted)) {
   if (threads_) {
@@ -83,9 +109,8 @@ void SpareSegment::want(const SegmentPlan& plan) {
 
 void SpareSegment::put(const SegmentPlan& plan, PreparedSegment segment) {
   const std::scoped_lock lock(mutex_);
-  ready_plan_ = plan;
-  ready_segment_ = std::move(segment);
-  wanted_.reset();
+  found_plan_ = plan;
+  found_segment_ = std::move(segment);
 }
 
 SpareSegment::Answer SpareSegment::take(const SegmentPlan& plan) {
@@ -102,14 +127,27 @@ SpareSegment::Answer SpareSegment::take(const SegmentPlan& plan) {
   return answer;
 }
 
-void SpareSegment::make_wanted(std::unique_lock<std::mutex>& lock) {
+Result<PreparedSegment> SpareSegment::make(const SegmentPlan& plan, std::optional<PreparedSegment> found,
+                                           const std::stop_token& stop) const {
+  if (found) {
+    auto blank = SegmentMaker::is_blank(*found, stop);
+    if (!blank) { return std::unexpected(std::move(blank.error())); }
+    return *blank ? Result<PreparedSegment>(std::move(*found)) : maker_.replace(plan);
+  }
+  return maker_.make(plan);
+}
+
+void SpareSegment::make_wanted(std::unique_lock<std::mutex>& lock, const std::stop_token& stop) {
   const SegmentPlan plan = *wanted_;
   wanted_.reset();
+  // One that was found with another plan loses its name to this one.
+  std::optional<PreparedSegment> found = std::exchange(found_segment_, std::nullopt);
+  if (std::exchange(found_plan_, std::nullopt) != plan) { found.reset(); }
   making_ = true;
   lock.unlock();
   Result<PreparedSegment> made = std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory"));
   try {
-    made = maker_.make(plan);
+    made = make(plan, std::move(found), stop);
   } catch (const std::bad_alloc&) {
     // As it stands.
   }
@@ -131,7 +169,7 @@ void SpareSegment::make_now() {
   {
     std::unique_lock lock(mutex_);
     if (!wanted_) { return; }
-    make_wanted(lock);
+    make_wanted(lock, {});
   }
   attempted_();
 }
@@ -139,7 +177,7 @@ void SpareSegment::make_now() {
 void SpareSegment::run(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
   while (wanted_changed_.wait(lock, stop, [this] { return wanted_.has_value(); })) {
-    make_wanted(lock);
+    make_wanted(lock, stop);
     lock.unlock();
     attempted_();
     lock.lock();

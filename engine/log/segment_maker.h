@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <thread>
 
 #include "engine/format/layout.h"
@@ -44,6 +45,13 @@ class SegmentMaker {
   // kNoSpace, kIo, kLocked (the lock lost its file); what was begun is removed again.
   [[nodiscard]] Result<PreparedSegment> make(const SegmentPlan& plan) const;
 
+  // The same in place of a file that has the name and is of no use.
+  [[nodiscard]] Result<PreparedSegment> replace(const SegmentPlan& plan) const;
+
+  // Whether a segment that was found is as one that was made: nothing but zeros after its header. One that cannot be
+  // read is not. kClosed at a stop.
+  [[nodiscard]] static Result<bool> is_blank(const PreparedSegment& found, const std::stop_token& stop);
+
  private:
   [[nodiscard]] Status check_lock() const { return lock_ == nullptr ? Status() : lock_->check(); }
   [[nodiscard]] Status fill(platform::File& file, const SegmentPlan& plan) const;
@@ -68,7 +76,8 @@ class SpareSegment {
   // Asks for this segment. One that is ready with another plan stays until this one has been made. Does not wait, does
   // no I/O.
   void want(const SegmentPlan& plan);
-  // Puts in a segment that was found ready.
+  // Puts in a segment that was found. Once it is wanted it is looked through, and made anew if it is not blank: an
+  // opening has no time for that, and may never need it.
   void put(const SegmentPlan& plan, PreparedSegment segment);
 
   struct Answer {
@@ -85,7 +94,9 @@ class SpareSegment {
 
  private:
   void run(const std::stop_token& stop);
-  void make_wanted(std::unique_lock<std::mutex>& lock);
+  void make_wanted(std::unique_lock<std::mutex>& lock, const std::stop_token& stop);
+  [[nodiscard]] Result<PreparedSegment> make(const SegmentPlan& plan, std::optional<PreparedSegment> found,
+                                             const std::stop_token& stop) const;
 
   const SegmentMaker& maker_;
   const bool threads_;
@@ -94,6 +105,8 @@ class SpareSegment {
   std::mutex mutex_;
   std::condition_variable_any wanted_changed_;
   std::optional<SegmentPlan> wanted_;  // guarded by mutex_, like all below
+  std::optional<SegmentPlan> found_plan_;
+  std::optional<PreparedSegment> found_segment_;  // of found_plan_, not looked through yet
   std::optional<SegmentPlan> ready_plan_;
   std::optional<PreparedSegment> ready_segment_;  // of ready_plan_
   std::optional<SegmentPlan> failed_plan_;

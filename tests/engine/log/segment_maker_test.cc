@@ -7,8 +7,10 @@
 #include <cerrno>
 #include <gtest/gtest.h>
 #include <latch>
+#include <stop_token>
 
 #include "engine/format/segment.h"
+#include "platform/io.h"
 #include "tests/engine/format/sample_frame.h"
 
 namespace tidemark::engine {
@@ -163,6 +165,97 @@ TEST(SpareSegment, WithAThreadIsMadeByItself) {
   ready.wait();
   EXPECT_TRUE(spare.take(kPlan).segment);
   making.expect_whole();
+}
+
+// A store finds the spare of the one before. It is looked through when somebody is about to need it.
+struct Found : Making {
+  explicit Found(std::size_t garbage_at = 0) {
+    PreparedSegment made = must(maker.make(kPlan));
+    if (garbage_at > 0) { flip(segment(3), garbage_at); }
+    made_before = files.calls(SeamCall::Kind::kAllocate);
+    spare.put(kPlan, std::move(made));
+  }
+  [[nodiscard]] std::uint64_t made() const { return files.calls(SeamCall::Kind::kAllocate) - made_before; }
+  [[nodiscard]] std::uint64_t reads() const { return files.calls(SeamCall::Kind::kPread); }
+
+  SpareSegment spare{maker, false, [] {}};
+  std::uint64_t made_before = 0;
+};
+
+TEST(SpareSegment, OneThatWasFoundIsLookedThroughOnceItIsWanted) {
+  Found found;
+  EXPECT_TRUE(found.spare.take(kPlan).pending());
+  found.spare.make_now();  // nothing is wanted
+  EXPECT_EQ(found.reads(), 0U);
+  found.spare.want(kPlan);
+  EXPECT_EQ(found.reads(), 0U);
+  found.spare.make_now();
+  EXPECT_GT(found.reads(), 0U);
+  EXPECT_TRUE(found.spare.take(kPlan).segment);
+  EXPECT_EQ(found.made(), 0U);
+  found.expect_whole();
+}
+
+TEST(SpareSegment, OneThatWasFoundAndIsNotBlankIsMadeAnew) {
+  for (const std::uint64_t at : {kSegmentHeaderBytes, kPlan.size / 2, kPlan.size - 1}) {
+    Found found(at);
+    found.files.set_capacity(kPlan.size);  // there is no room for two
+    found.spare.want(kPlan);
+    found.spare.make_now();
+    const auto segment = found.spare.take(kPlan).segment;
+    ASSERT_TRUE(segment) << at;
+    EXPECT_EQ(found.made(), 1U);
+    found.expect_whole();
+    // What is handed over is the new one.
+    must(platform::write_all(*segment->file, as_bytes("x"), kSegmentHeaderBytes));
+    EXPECT_NE(found.contents(found.segment(3))[kSegmentHeaderBytes], std::byte{0});
+  }
+}
+
+TEST(SpareSegment, OneThatWasFoundAndCannotBeReadOrIsShortIsMadeAnew) {
+  Found unread;
+  unread.files.set_fault_rule([](const SeamCall& call) -> std::optional<SeamFault> {
+    return call.kind == SeamCall::Kind::kPread ? std::optional(SeamFault{.error = EIO}) : std::nullopt;
+  });
+  unread.spare.want(kPlan);
+  unread.spare.make_now();
+  EXPECT_TRUE(unread.spare.take(kPlan).segment);
+  EXPECT_EQ(unread.made(), 1U);
+  Found cut;
+  cut.files.set_contents(cut.segment(3), std::vector<std::byte>(kPlan.size - 1));
+  cut.spare.want(kPlan);
+  cut.spare.make_now();
+  EXPECT_TRUE(cut.spare.take(kPlan).segment);
+  EXPECT_EQ(cut.made(), 1U);
+  cut.expect_whole();
+}
+
+TEST(SpareSegment, OneThatWasFoundWithAnotherPlanIsNotUsed) {
+  Found found;
+  SegmentPlan larger = kPlan;
+  larger.size *= 2;
+  found.spare.want(larger);
+  found.spare.make_now();
+  EXPECT_TRUE(found.spare.take(kPlan).pending());
+  EXPECT_EQ(found.spare.take(larger).segment->segment->size(), larger.size);
+  EXPECT_EQ(found.made(), 1U);
+  EXPECT_EQ(found.reads(), 0U);
+}
+
+// Closing a store does not wait until a large segment was read.
+TEST(SpareSegment, AStopEndsTheLookThrough) {
+  Making making;
+  const SegmentPlan large{SegmentNumber(3), Offset(8192), std::uint64_t{8} << 20U};
+  const auto made = must(making.maker.make(large));
+  std::stop_source stop;
+  int reads = 0;
+  making.files.set_fault_rule([&](const SeamCall& call) -> std::optional<SeamFault> {
+    if (call.kind == SeamCall::Kind::kPread && ++reads == 2) { stop.request_stop(); }
+    return std::nullopt;
+  });
+  EXPECT_TRUE(fails_with(SegmentMaker::is_blank(made, stop.get_token()), ErrorCode::kClosed));
+  EXPECT_EQ(reads, 2);
+  EXPECT_TRUE(must(SegmentMaker::is_blank(made, {})));
 }
 
 }  // namespace
