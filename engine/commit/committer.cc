@@ -25,6 +25,7 @@ Committer::Committer(Environment environment, CommitterOptions options, const Lo
       options_(options),
       epoch_(end.epoch),
       writer_(writer),
+      write_limit_(superblocks.current().write_limit),
       superblocks_(superblocks),
       segments_(segments),
       catalog_(catalog),
@@ -133,6 +134,7 @@ Status Committer::write_group(Group& group) {
     if (group.roll_to) {
       if (auto rolled = roll(group); !rolled) { return rolled; }
     }
+    if (auto reserved = reserve(group); !reserved) { return reserved; }
     std::vector<Bytes> frames;
     frames.reserve(group.members.size());
     for (const auto& member : group.members) { frames.push_back(member.batch->frame()); }
@@ -187,15 +189,38 @@ Status Committer::roll(Group& group) {
     set_durable(start);
   }
   segments_.add(next);
+  const Offset limit = group.end.offset + environment_.write_ahead;
   auto named = superblocks_.write([&](Superblock& superblock) {
     superblock.durable_end = start.offset.value();
     superblock.highest_segment = next->number().value();
+    superblock.write_limit = limit.value();
   });
   if (named) {
+    write_limit_ = limit;
     const std::scoped_lock lock(mutex_);
     superblock_mark_ = start;
   }
   return named;
+}
+
+// No frame goes past what the superblock lets us write: recovery need not look for one further on.
+Status Committer::reserve(const Group& group) {
+  if (group.end.offset <= write_limit_) { return {}; }
+  LogPoint durable;
+  {
+    const std::scoped_lock lock(mutex_);
+    durable = durable_;
+  }
+  const Offset limit = group.end.offset + environment_.write_ahead;
+  auto told = superblocks_.write([&](Superblock& superblock) {
+    superblock.durable_end = durable.offset.value();
+    superblock.write_limit = limit.value();
+  });
+  if (!told) { return told; }
+  write_limit_ = limit;
+  const std::scoped_lock lock(mutex_);
+  superblock_mark_ = durable;
+  return {};
 }
 
 void Committer::finish(Group& group, std::optional<Error> error) {

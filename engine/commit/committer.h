@@ -80,7 +80,7 @@ class Committer {
   Committer(const Committer&) = delete;
   Committer& operator=(const Committer&) = delete;
 
-  // A segment that was made before and never used.
+  // A segment that was made before and never used, as far as is known.
   void put_spare(PreparedSegment spare);
 
   enum class Room : std::uint8_t { kWait, kBusy };
@@ -151,6 +151,7 @@ class Committer {
   void lead(Lock& lock, bool sync);
   [[nodiscard]] Status write_group(Group& group);
   [[nodiscard]] Status roll(Group& group);
+  [[nodiscard]] Status reserve(const Group& group);
   void close_table();
   void sync_log(Lock& lock);
   void finish(Group& group, std::optional<Error> error);
@@ -171,7 +172,8 @@ class Committer {
   Environment environment_;
   const CommitterOptions options_;
   const std::uint32_t epoch_;
-  LogWriter& writer_;  // of the thread that leads
+  LogWriter& writer_;   // of the thread that leads
+  Offset write_limit_;  // likewise; as the superblock has it
   SuperblockStore& superblocks_;
   Segments& segments_;
   Catalog& catalog_;           // added to by the thread that leads

@@ -26,6 +26,12 @@ bool all_zero(std::span<const std::byte> bytes) {
          (bytes[0] == std::byte{0} && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
 }
 
+std::size_t length_without_zeros(std::span<const std::byte> bytes) {
+  std::size_t length = bytes.size();
+  while (length > 0 && bytes[length - 1] == std::byte{0}) { --length; }
+  return length;
+}
+
 BlockState check_block(std::span<const std::byte> block, std::uint64_t magic) {
   if (block.size() < sizeof(BlockStart) || block.size() > kBlockBytesMax) { return BlockState::kBad; }
   if (all_zero(block)) { return BlockState::kEmpty; }

@@ -39,6 +39,8 @@ enum class BlockState : std::uint8_t { kGood, kEmpty, kBad, kNewerFormat };
 void seal_block(std::span<std::byte> block, std::uint64_t magic);
 
 [[nodiscard]] bool all_zero(std::span<const std::byte> bytes);
+// How many bytes stand before the zeros at the end.
+[[nodiscard]] std::size_t length_without_zeros(std::span<const std::byte> bytes);
 
 template <class T>
 [[nodiscard]] T load_as(const std::byte* from) {

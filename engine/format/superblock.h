@@ -44,15 +44,17 @@ struct Superblock {
   std::uint64_t durable_end;      // log offset: everything below is durable
   std::uint64_t highest_segment;  // no later segment holds anything acknowledged
   RecoveryRecord recovery;
-  std::uint64_t cut_end;  // log offset: a recovery is cutting the log's end and zeroes up to here; 0 if none is
+  std::uint64_t cut_end;      // log offset: a recovery is cutting the log's end and zeroes up to here; 0 if none is
+  std::uint64_t write_limit;  // log offset: no frame was written that goes past this; 0 if that is not known
 };
-static_assert(sizeof(Superblock) == 200 && sizeof(Superblock) <= kSectorBytes);
+static_assert(sizeof(Superblock) == 208 && sizeof(Superblock) <= kSectorBytes);
 static_assert(offsetof(Superblock, store_id) == 16 && offsetof(Superblock, log_id) == 32);
 static_assert(offsetof(Superblock, parent_log_id) == 48 && offsetof(Superblock, parent_end) == 64);
 static_assert(offsetof(Superblock, generation) == 72 && offsetof(Superblock, epoch) == 80);
 static_assert(offsetof(Superblock, state) == 84 && offsetof(Superblock, boot_id) == 88);
 static_assert(offsetof(Superblock, durable_end) == 104 && offsetof(Superblock, highest_segment) == 112);
 static_assert(offsetof(Superblock, recovery) == 120 && offsetof(Superblock, cut_end) == 192);
+static_assert(offsetof(Superblock, write_limit) == 200);
 
 using SuperblockImage = std::array<std::byte, kSuperblockBytes>;
 

@@ -108,7 +108,12 @@ Result<std::optional<LoadedSuperblocks>> load_superblocks(platform::FileSystem& 
                                    .with_path(folder));
       }
       const unsigned slot = b.superblock.generation > a.superblock.generation ? 1 : 0;
-      return LoadedSuperblocks{(*slots)[slot].superblock, slot, false};
+      Superblock newest = (*slots)[slot].superblock;
+      // One that was made again after a loss does not know the limit: the lost one may have had a higher.
+      if (a.superblock.generation == b.superblock.generation) {
+        newest.write_limit = std::min(a.superblock.write_limit, b.superblock.write_limit);
+      }
+      return LoadedSuperblocks{newest, slot, false};
     }
     if (look < kLooks) { continue; }
     if (!a_good && !b_good) {
@@ -123,7 +128,9 @@ Result<std::optional<LoadedSuperblocks>> load_superblocks(platform::FileSystem& 
     const unsigned slot = a_good ? 0 : 1;
     // A crash while the store was made may leave the first generation alone: nothing was lost then.
     const bool half_made = (*slots)[slot].superblock.generation == 1 && !(*slots)[1 - slot].exists;
-    return LoadedSuperblocks{(*slots)[slot].superblock, slot, !half_made};
+    Superblock alone = (*slots)[slot].superblock;
+    alone.write_limit = 0;
+    return LoadedSuperblocks{alone, slot, !half_made};
   }
 }
 

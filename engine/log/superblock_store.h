@@ -16,7 +16,7 @@ namespace tidemark::engine {
 
 // What the two superblock files of a folder hold.
 struct LoadedSuperblocks {
-  Superblock newest;
+  Superblock newest;  // without a write limit if it stands alone: the other may have had a higher one
   unsigned slot = 0;  // which of the two files holds it
   bool lost = false;  // the other one is missing or unreadable
 };

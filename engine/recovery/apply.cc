@@ -144,6 +144,7 @@ Status begin_epoch(Environment environment, const ScanFacts& facts, std::uint32_
     superblock.highest_segment = facts.segments.back()->number().value();
     superblock.recovery = record;
     superblock.cut_end = 0;
+    superblock.write_limit = facts.end.offset.value() + environment.write_ahead;
   });
 }
 

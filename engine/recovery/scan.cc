@@ -304,22 +304,11 @@ class Scanner {
     edges_.erase(edges_.begin(), edges_.begin() + static_cast<std::ptrdiff_t>(settled));
   }
 
-  static constexpr std::uint64_t kSpareBytesLookedAt = std::uint64_t{64} << 10U;
-
   enum class End : std::uint8_t { kOfSegment, kOfLog, kLookAgain };
 
   // There is no whole frame here: the segment was left here, or the log ends here, well or not.
   Result<End> end_of_frames(SegmentBytes& bytes, const FramePlace& place) {
     const Segment& segment = *facts_.segments.back();
-    auto closed = ends_as_closed(bytes, place);
-    if (!closed) { return std::unexpected(std::move(closed.error())); }
-    if (*closed) {
-      facts_.tail.only_zeros = true;
-      facts_.what.clear();
-      settle_edges();
-      if (auto done = find_spare(kSpareBytesLookedAt); !done) { return std::unexpected(std::move(done.error())); }
-      return End::kOfLog;
-    }
     auto footer = footer_of(bytes);
     if (!footer) { return std::unexpected(std::move(footer.error())); }
     if (*footer) {
@@ -334,8 +323,14 @@ class Scanner {
         }
       }
     }
-    if (auto done = describe_tail(bytes, place); !done) { return std::unexpected(std::move(done.error())); }
-    if (auto done = look_beyond(bytes, place.offset); !done) { return std::unexpected(std::move(done.error())); }
+    auto until = written_until(bytes, place);
+    if (!until) { return std::unexpected(std::move(until.error())); }
+    auto after = bytes.after_last_nonzero(place.offset, *until);
+    if (!after) { return std::unexpected(std::move(after.error())); }
+    if (auto done = describe_tail(bytes, place, *after); !done) { return std::unexpected(std::move(done.error())); }
+    if (auto done = look_beyond(bytes, place.offset, *after); !done) {
+      return std::unexpected(std::move(done.error()));
+    }
     auto needed = needed_from(segment.number().next());
     if (!needed) { return std::unexpected(std::move(needed.error())); }
     if (*needed) {
@@ -359,23 +354,28 @@ class Scanner {
     return End::kOfLog;
   }
 
-  Result<bool> ends_as_closed(SegmentBytes& bytes, const FramePlace& place) {
-    if (options_.closed_at != facts_.end.offset || Offset(superblock_.cut_end) > facts_.end.offset) { return false; }
-    auto header = bytes.at(place.offset, kFrameHeaderBytes);
-    if (!header) { return std::unexpected(std::move(header.error())); }
-    if (!all_zero(*header)) { return false; }
+  // Up to where anything can stand after B, its segment's footer apart. If the log goes past the limit that the
+  // superblock gave its writer, somebody has put an older superblock in the place of the last one.
+  Result<std::uint64_t> written_until(SegmentBytes& bytes, const FramePlace& place) {
     const Segment& segment = *facts_.segments.back();
-    auto footer = bytes.only(segment.size() - kSegmentFooterBytes, kSegmentFooterBytes);
-    if (!footer) { return std::unexpected(std::move(footer.error())); }
-    if (!all_zero(*footer)) { return false; }
-    auto needed = needed_from(segment.number().next());
-    if (!needed) { return needed; }
-    return !*needed;
+    const std::uint64_t footer = segment.size() - kSegmentFooterBytes;
+    if (!options_.write_limit) { return footer; }
+    const Offset limit = *options_.write_limit;
+    const bool is_older = limit < facts_.end.offset || limit < facts_.watermark || facts_.epoch > superblock_.epoch ||
+                          segment.number().value() > superblock_.highest_segment;
+    if (is_older || limit >= Offset(segment.base().value() + footer)) { return footer; }
+    const std::uint64_t until = limit - segment.base();
+    auto check = look_for_frame(bytes, place, segment.size());
+    if (!check) { return std::unexpected(std::move(check.error())); }
+    auto header = bytes.at(place.offset, std::min(kFrameHeaderBytes, footer - place.offset));
+    if (!header) { return std::unexpected(std::move(header.error())); }
+    const std::uint64_t end = check->state == FrameCheck::State::kNone ? place.offset + header->size() : check->end;
+    return end > until && !all_zero(*header) ? footer : until;
   }
 
   Result<std::optional<SegmentFooter>> footer_of(SegmentBytes& bytes) {
     const Segment& segment = *facts_.segments.back();
-    auto sector = bytes.at(segment.size() - kSegmentFooterBytes, kSegmentFooterBytes);
+    auto sector = bytes.only(segment.size() - kSegmentFooterBytes, kSegmentFooterBytes);
     if (!sector) { return std::unexpected(std::move(sector.error())); }
     SegmentFooter footer{};
     const bool good = decode_segment_footer(*sector, footer) == BlockState::kGood &&
@@ -390,17 +390,20 @@ class Scanner {
            footer.previous_digest == totals.previous_digest && footer.last_trailer == totals.last_trailer;
   }
 
-  Status describe_tail(SegmentBytes& bytes, const FramePlace& place) {
+  // after: where all that is not zero ends, the footer apart.
+  Status describe_tail(SegmentBytes& bytes, const FramePlace& place, std::uint64_t after) {
     const Segment& segment = *facts_.segments.back();
-    auto after = bytes.after_last_nonzero(place.offset, segment.size());
-    if (!after) { return std::unexpected(std::move(after.error())); }
-    facts_.bad_bytes = facts_.nonzero_bytes = *after - place.offset;
+    const std::uint64_t footer_at = segment.size() - kSegmentFooterBytes;
+    auto footer = bytes.only(footer_at, kSegmentFooterBytes);
+    if (!footer) { return std::unexpected(std::move(footer.error())); }
+    if (!all_zero(*footer)) { after = footer_at + length_without_zeros(*footer); }
+    facts_.bad_bytes = facts_.nonzero_bytes = after - place.offset;
     // A recovery that was cutting here and did not finish: what reads as zeros may not be zeros on the disk.
     const Offset cut_end(superblock_.cut_end);
     if (cut_end > facts_.end.offset && cut_end <= segment.end()) {
       facts_.bad_bytes = std::max(facts_.bad_bytes, cut_end - facts_.end.offset);
     }
-    if (*after == place.offset) {
+    if (after == place.offset) {
       facts_.tail.only_zeros = true;
       return {};
     }
@@ -412,7 +415,7 @@ class Scanner {
       if (!header) { return std::unexpected(std::move(header.error())); }
       facts_.tail.header_zero = all_zero(*header);
       // The write stopped within the header: nothing follows.
-      facts_.tail.zero_to_end = *after < place.offset + kFrameHeaderBytes;
+      facts_.tail.zero_to_end = after < place.offset + kFrameHeaderBytes;
       return {};
     }
     if (check->state == FrameCheck::State::kWhole) { return {}; }  // whole, yet not the one that belongs here
@@ -434,12 +437,12 @@ class Scanner {
   }
 
   // Watermarks in frames after B: what they say was durable was, whatever became of the frame itself.
-  Status look_beyond(SegmentBytes& bytes, std::uint64_t bad_offset) {
+  Status look_beyond(SegmentBytes& bytes, std::uint64_t bad_offset, std::uint64_t after) {
     const Segment& segment = *facts_.segments.back();
     FramePlace place{superblock_.log_id, segment.number().value(), bad_offset + kFrameAlignment};
     FrameSearch search(segment.size());
-    while (place.offset + kFrameHeaderBytes + kSegmentFooterBytes <= segment.size()) {
-      auto nonzero = bytes.first_nonzero(place.offset, segment.size());
+    while (place.offset < after && place.offset + kFrameHeaderBytes + kSegmentFooterBytes <= segment.size()) {
+      auto nonzero = bytes.first_nonzero(place.offset, after);
       if (!nonzero) { return std::unexpected(std::move(nonzero.error())); }
       place.offset = std::max(place.offset, *nonzero / kFrameAlignment * kFrameAlignment);
       auto check = search.look(bytes, place, segment.size());
@@ -459,8 +462,9 @@ class Scanner {
     return {};
   }
 
-  // One that was never used, as far as its first bytes tell, so many of them.
-  Status find_spare(std::uint64_t looked_at = UINT64_MAX) {
+  // One that was never used, as far as its first bytes tell. Whoever writes into it looks at the others.
+  Status find_spare() {
+    constexpr std::uint64_t kBytesLookedAt = std::uint64_t{64} << 10U;
     const Segment& last = *facts_.segments.back();
     const SegmentNumber number = last.number().next();
     if (!sizes_.contains(number.value())) { return {}; }
@@ -474,7 +478,7 @@ class Scanner {
       facts_.leftovers.push_back(path);
       return {};
     }
-    const std::uint64_t end = std::min(bytes->file_size(), looked_at);
+    const std::uint64_t end = std::min(bytes->file_size(), kBytesLookedAt);
     auto used = bytes->first_nonzero(kSegmentHeaderBytes, end);
     if (!used) { return std::unexpected(std::move(used.error())); }
     if (*used == end) {

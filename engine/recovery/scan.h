@@ -36,7 +36,7 @@ using FrameVisitor = std::function<bool(const ScannedFrame&)>;
 // What a scan of a store's log found out. Changes nothing, decides nothing.
 struct ScanFacts {
   std::vector<std::shared_ptr<Segment>> segments;  // up to the one that B lies in
-  std::shared_ptr<Segment> spare;                  // the next one, if it is there and was never used
+  std::shared_ptr<Segment> spare;                  // the next one, if it begins as if it had never been used
   std::vector<std::filesystem::path> leftovers;    // temporary files and useless spares
 
   LogPoint end;      // B
@@ -62,9 +62,9 @@ struct ScanOptions {
   std::optional<ResumePoint> start = {};
   // The log is known to be durable up to here, whatever the superblock says.
   Offset durable = {};
-  // The log was closed in good order with its end here: if it ends here, what follows is not read. It was zeros, and
-  // nobody has written since.
-  std::optional<Offset> closed_at = {};
+  // No frame was ever written that goes past here. So what follows in the segment that the log ends in is not read,
+  // but for its footer: it was zeros, and nobody has written there. Not believed where the log says otherwise.
+  std::optional<Offset> write_limit = {};
   // The scan ends with the frame that reaches this position, well if it was met.
   std::optional<Position> until = {};
   // Told after each frame of the edge behind it, and how far the log is known to be durable. May be empty.

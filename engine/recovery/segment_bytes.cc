@@ -53,18 +53,29 @@ std::vector<ByteRange> SegmentBytes::unreadable() const {
   return ranges;
 }
 
+Result<Bytes> SegmentBytes::read_into(std::vector<std::byte>& buffer, std::uint64_t offset, std::uint64_t length) {
+  if (buffer.size() < length) { buffer.resize(length); }
+  auto got = read(std::span(buffer).first(length), offset);
+  if (!got) {
+    return std::unexpected(number_ ? std::move(got.error()).with_segment(*number_) : std::move(got.error()));
+  }
+  return Bytes(buffer).first(*got);
+}
+
+Result<Bytes> SegmentBytes::only(std::uint64_t offset, std::uint64_t length) {
+  if (offset >= file_size_) { return Bytes(); }
+  length = std::min(length, file_size_ - offset);
+  return holds(offset, length) ? at(offset, length) : read_into(only_, offset, length);
+}
+
 Result<Bytes> SegmentBytes::at(std::uint64_t offset, std::uint64_t length, std::uint64_t piece) {
   if (offset >= file_size_) { return Bytes(); }
   length = std::min(length, file_size_ - offset);
-  if (offset < held_at_ || offset + length > held_at_ + held_.size()) {
-    const std::uint64_t wanted = std::min(std::max(length, piece), file_size_ - offset);
-    if (buffer_.size() < wanted) { buffer_.resize(wanted); }
+  if (!holds(offset, length)) {
     held_ = {};
-    auto got = read(std::span(buffer_).first(wanted), offset);
-    if (!got) {
-      return std::unexpected(number_ ? std::move(got.error()).with_segment(*number_) : std::move(got.error()));
-    }
-    held_ = Bytes(buffer_).first(*got);
+    auto got = read_into(buffer_, offset, std::min(std::max(length, piece), file_size_ - offset));
+    if (!got) { return got; }
+    held_ = *got;
     held_at_ = offset;
   }
   const std::uint64_t skip = offset - held_at_;
@@ -97,11 +108,7 @@ Result<std::uint64_t> SegmentBytes::after_last_nonzero(std::uint64_t begin, std:
     auto piece = at(offset, std::min(kPieceBytes, end - offset));
     if (!piece) { return std::unexpected(std::move(piece.error())); }
     if (piece->empty()) { break; }
-    if (!all_zero(*piece)) {
-      std::uint64_t last = piece->size();
-      while ((*piece)[last - 1] == std::byte{0}) { --last; }
-      after = offset + last;
-    }
+    if (!all_zero(*piece)) { after = offset + length_without_zeros(*piece); }
     offset += piece->size();
   }
   return after;

@@ -39,8 +39,8 @@ class SegmentBytes {
   [[nodiscard]] std::uint64_t file_size() const { return file_size_; }
   // The bytes from offset on: length of them, or fewer at the end of the file. Valid until the next call.
   [[nodiscard]] Result<Bytes> at(std::uint64_t offset, std::uint64_t length) { return at(offset, length, kPieceBytes); }
-  // The same, and nothing else is read.
-  [[nodiscard]] Result<Bytes> only(std::uint64_t offset, std::uint64_t length) { return at(offset, length, length); }
+  // The same, and nothing else is read. Leaves what is held as it is.
+  [[nodiscard]] Result<Bytes> only(std::uint64_t offset, std::uint64_t length);
   // Forgets what was read, to see what a living writer has written since.
   void forget() { held_ = {}; }
 
@@ -57,6 +57,11 @@ class SegmentBytes {
  private:
   // Reads a piece of this length if not all is held.
   [[nodiscard]] Result<Bytes> at(std::uint64_t offset, std::uint64_t length, std::uint64_t piece);
+  [[nodiscard]] bool holds(std::uint64_t offset, std::uint64_t length) const {
+    return offset >= held_at_ && offset + length <= held_at_ + held_.size();
+  }
+  // Errors name the segment.
+  [[nodiscard]] Result<Bytes> read_into(std::vector<std::byte>& buffer, std::uint64_t offset, std::uint64_t length);
   [[nodiscard]] Result<std::size_t> read(std::span<std::byte> into, std::uint64_t offset);
 
   static constexpr std::uint64_t kPieceBytes = std::uint64_t{1} << 20U;
@@ -69,6 +74,7 @@ class SegmentBytes {
   std::vector<std::byte> buffer_;
   Bytes held_;  // in buffer_
   std::uint64_t held_at_ = 0;
+  std::vector<std::byte> only_;
 };
 
 // A place in a segment, looked at for a frame.

@@ -259,6 +259,7 @@ class Opener {
     superblock.boot_id = environment_.machine.boot_id();
     superblock.durable_end = kSegmentHeaderBytes;
     superblock.highest_segment = 1;
+    superblock.write_limit = kSegmentHeaderBytes + environment_.write_ahead;
     superblock.recovery = record_of(core_->report_);
     auto superblocks = SuperblockStore::create(files_, folder_, superblock);
     if (!superblocks) { return std::unexpected(std::move(superblocks.error())); }
@@ -492,10 +493,7 @@ class Opener {
       keeper = core_->keeper_.get();
     }
     CatalogBuilder builder(core_->catalog_, keeper, environment_.index.table_events);
-    // With one superblock lost the other may be of an earlier closing.
-    if (loaded_.newest.state == StoreState::kClosed && !loaded_.lost) {
-      how.closed_at = Offset(loaded_.newest.durable_end);
-    }
+    if (loaded_.newest.write_limit > 0) { how.write_limit = Offset(loaded_.newest.write_limit); }
     last_edge_.reset();
     how.passed = [&](const ResumePoint& edge, Offset durable) {
       builder.pass(edge, durable);

@@ -287,6 +287,7 @@ Status StoreCore::seal() {
     done = superblocks_->write([&](Superblock& superblock) {
       superblock.state = StoreState::kClosed;
       superblock.durable_end = end.value();
+      superblock.write_limit = end.value();
     });
   }
   return done;

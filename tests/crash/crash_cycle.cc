@@ -36,6 +36,7 @@ class Cycle {
     options_.segment_bytes_largest = options_.segment_bytes_first << pick(3);
     // Tables of a few events, so that they close, become files, and are merged within a round.
     index_ = {.files = true, .table_events = 2 + pick(12), .merge_runs = 2 + pick(2), .close_events = 1 + pick(4)};
+    write_ahead_ = pick(std::uint64_t{1} << pick(16));
   }
   ~Cycle() { files_.set_fault_rule({}); }
   Cycle(const Cycle&) = delete;
@@ -55,7 +56,7 @@ class Cycle {
  private:
   std::uint64_t pick(std::uint64_t below) { return random_() % below; }
   bool chance(double p) { return std::uniform_real_distribution<>(0, 1)(random_) < p; }
-  engine::Environment environment() { return {files_, clock_, machine_, false, index_}; }
+  engine::Environment environment() { return {files_, clock_, machine_, false, index_, write_ahead_}; }
 
   // --- the crash ---
 
@@ -179,6 +180,8 @@ class Cycle {
     // Now and then a session without index files comes between: those that are there stay behind the log.
     index_.files = chance(0.9);
     for (;;) {
+      if (made_) { wrong = check_write_limit(); }
+      if (wrong) { return wrong; }
       if (chance(0.35)) { arm(1 + pick(made_ ? 60 : 40)); }
       OpenOptions options = options_;
       options.accept_suspect_tail = accept;
@@ -204,6 +207,29 @@ class Cycle {
     made_ = true;
     torn_ = false;
     return check_recovered(shown);
+  }
+
+  // What the superblocks let nobody write need not be read: without it the log ends in the same way.
+  Wrong check_write_limit() {
+    auto loaded = engine::load_superblocks(files_, kFolder);
+    if (!loaded || !*loaded || (*loaded)->newest.write_limit == 0) { return std::nullopt; }
+    const engine::Superblock& superblock = (*loaded)->newest;
+    const Offset limit(superblock.write_limit);
+    const auto visit = [](const engine::ScannedFrame&) { return true; };
+    const auto whole = engine::scan_log(files_, kFolder, superblock, visit, {});
+    const auto limited = engine::scan_log(files_, kFolder, superblock, visit, {.write_limit = limit});
+    if (!whole || !limited) { return "a crashed store cannot be scanned"; }
+    const auto& [a, b] = std::pair(whole->tail, limited->tail);
+    const bool same = whole->end == limited->end && whole->watermark == limited->watermark &&
+                      whole->bad_bytes == limited->bad_bytes && whole->nonzero_bytes == limited->nonzero_bytes &&
+                      whole->resumes_at == limited->resumes_at && whole->what == limited->what &&
+                      a.below_watermark == b.below_watermark && a.only_zeros == b.only_zeros &&
+                      a.header_zero == b.header_zero && a.parts_missing == b.parts_missing &&
+                      a.zero_to_end == b.zero_to_end;
+    if (!same) { return fmt::format("something stands past the write limit {}", limit.value()); }
+    const engine::Segment& last = *limited->segments.back();
+    if (limit >= limited->end.offset && limit < last.end()) { histogram_.count(Met::kWriteLimitUsed); }
+    return std::nullopt;
   }
 
   Wrong check_recovered(std::uint64_t shown) {
@@ -624,6 +650,7 @@ class Cycle {
   Histogram& histogram_;
   OpenOptions options_;
   engine::IndexPolicy index_;
+  std::uint64_t write_ahead_ = 0;
   Model model_;
   std::optional<Store> store_;
   std::optional<std::uint64_t> left_;  // calls until the power goes

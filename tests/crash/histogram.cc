@@ -57,6 +57,8 @@ std::string_view to_string(Met met) {
       return "crash with merged index files left";
     case Met::kDamageBelowTheIndex:
       return "damage that an opening did not read";
+    case Met::kWriteLimitUsed:
+      return "little read behind the end";
     case Met::kCount:
       break;
   }

@@ -35,6 +35,7 @@ enum class Met : std::uint8_t {
   kCrashInIndexFile,
   kCrashBeforeMergedFilesGo,
   kDamageBelowTheIndex,
+  kWriteLimitUsed,
   kCount,
 };
 [[nodiscard]] std::string_view to_string(Met met);

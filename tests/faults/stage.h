@@ -129,6 +129,8 @@ class Stage {
   [[nodiscard]] std::uint64_t suspects_accepted() const { return suspects_accepted_; }
 
  private:
+  // Little, so that the superblock is told of it in the middle of a workload.
+  static constexpr std::uint64_t kWriteAhead = 3000;
   struct Submitted {
     Ticket ticket;
     std::size_t batch;
@@ -136,7 +138,7 @@ class Stage {
     Durability durability;
   };
 
-  [[nodiscard]] engine::Environment environment() { return {files_, clock_, machine_, false, index_}; }
+  [[nodiscard]] engine::Environment environment() { return {files_, clock_, machine_, false, index_, kWriteAhead}; }
   std::optional<platform::SeamFault> pass(const platform::SeamCall& call);
   void note_fault(const platform::SeamCall& call);
   Result<Store> try_open(const OpenOptions& options);

@@ -56,6 +56,7 @@ constexpr std::array kSuperblockFields{
     TIDEMARK_FIELD(Superblock, durable_end),
     TIDEMARK_FIELD(Superblock, highest_segment),
     TIDEMARK_FIELD(Superblock, cut_end),
+    TIDEMARK_FIELD(Superblock, write_limit),
     Field{offsetof(Superblock, recovery), 4},
     Field{offsetof(Superblock, store_id), 8},
     Field{offsetof(Superblock, log_id), 8},

@@ -75,8 +75,9 @@ struct World {
   const std::filesystem::path folder = "/sim/store";
   const bool threads;
   engine::IndexPolicy index{};
+  std::uint64_t write_ahead = engine::kWriteAheadBytes;
 
-  [[nodiscard]] engine::Environment environment() { return {files, clock, machine, threads, index}; }
+  [[nodiscard]] engine::Environment environment() { return {files, clock, machine, threads, index, write_ahead}; }
 
   [[nodiscard]] Result<Store> try_open(const OpenOptions& options = {}) {
     auto core = engine::open_store(folder, options, environment());

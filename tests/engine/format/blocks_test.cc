@@ -49,6 +49,7 @@ Superblock sample_superblock() {
                     .superblock_lost = 1,
                     .reserved = 0};
   block.cut_end = 0x2122232425262728;
+  block.write_limit = 0x3132333435363738;
   return block;
 }
 
@@ -187,13 +188,13 @@ TEST(Blocks, AStateThatIsNotKnownIsRefused) {
 // format, not a new constant here.
 TEST(Blocks, GoldenBytes) {
   const auto all = blocks();
-  EXPECT_EQ(hex_of(std::span(all[0].bytes).first(200)),
-            "544d535553424c4bcfbd281301000000101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f"
+  EXPECT_EQ(hex_of(std::span(all[0].bytes).first(208)),
+            "544d535553424c4b2d53450201000000101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f"
             "303132333435363738393a3b3c3d3e3f0807060504030201090000000000000003000000020000004041424344454647"
             "48494a4b4c4d4e4f1817161514131211050000000000000004000000030000000b000000000000000c00000000000000"
             "0d000000000000000e000000000000000f00000000000000100000000000000011000000000000000100000000000000"
-            "2827262524232221");
-  EXPECT_TRUE(all_zero(std::span(all[0].bytes).subspan(200)));
+            "28272625242322213837363534333231");
+  EXPECT_TRUE(all_zero(std::span(all[0].bytes).subspan(208)));
   EXPECT_EQ(hex_of(std::span(all[1].bytes).first(64)),
             "544d4553534547001e3b686a01000000202122232425262728292a2b2c2d2e2f07000000000000000000300000000000"
             "00001000000000000000000000000000");

@@ -227,5 +227,35 @@ TEST_F(SuperblockStoreTest, ALostOneIsMadeAgain) {
   }
 }
 
+// Of two the lost one may have had the higher limit. So with one alone there is none, and none until the next is told.
+TEST_F(SuperblockStoreTest, OneAloneKnowsNoWriteLimit) {
+  for (const auto name : kSuperblockNames) {
+    for (const bool removed : {false, true}) {
+      SimFileSystem own;
+      must(own.make_folder(kFolder));
+      {
+        const auto store = must(SuperblockStore::create(own, kFolder, first_superblock()));
+        must(store->write([](Superblock& block) { block.write_limit = 1000; }));
+        must(store->write([](Superblock& block) { block.write_limit = 2000; }));
+        EXPECT_EQ(must(load_superblocks(own, kFolder))->newest.write_limit, 2000U);
+      }
+      if (removed) {
+        own.remove(kFolder / name);
+      } else {
+        own.set_contents(kFolder / name, as_bytes("damaged"));
+      }
+      auto loaded = must(load_superblocks(own, kFolder));
+      ASSERT_TRUE(loaded);
+      EXPECT_EQ(loaded->newest.write_limit, 0U);
+      const auto store = must(SuperblockStore::open(own, kFolder, *loaded));
+      EXPECT_EQ(must(load_superblocks(own, kFolder))->newest.write_limit, 0U);  // a crash here
+      must(store->write([](Superblock& block) { block.cut_end = 9; }));
+      EXPECT_EQ(must(load_superblocks(own, kFolder))->newest.write_limit, 0U);  // or here
+      must(store->write([](Superblock& block) { block.write_limit = 3000; }));
+      EXPECT_EQ(must(load_superblocks(own, kFolder))->newest.write_limit, 3000U);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tidemark::engine

@@ -313,41 +313,5 @@ TEST(ScanResume, AMediumThatDoesNotReadIsAnError) {
   EXPECT_EQ(judge(zeros.tail), Verdict::kDamaged);
 }
 
-// That a log was closed where it ends spares what lies between the end and the footer, and nothing else: what stands at
-// the end or in the footer counts as it does in any other log.
-TEST(ScanClosed, BelievesZerosAtTheEndAndInTheFooterAlone) {
-  SampleStore store;
-  const auto files = store.snapshot();
-  const auto visit = [](const ScannedFrame&) { return true; };
-  const auto scanned = [&](std::optional<Offset> closed_at) {
-    return must(scan_log(store.files, store.folder, superblock_of(store), visit, {.closed_at = closed_at}));
-  };
-  const ScanFacts whole = scanned(std::nullopt);
-  const Segment& last = *whole.segments.back();
-  const Offset end = whole.end.offset;
-  const std::uint64_t at = end - last.base();
-  ASSERT_TRUE(whole.tail.only_zeros);
-  for (const std::uint64_t changed :
-       {at, at + kFrameHeaderBytes - 1, last.size() - kSegmentFooterBytes, last.size() - 1}) {
-    SCOPED_TRACE(changed);
-    put_back(store, files);
-    store.flip(store.segment(last.number().value()), changed);
-    const ScanFacts plain = scanned(std::nullopt);
-    const ScanFacts closed = scanned(end);
-    EXPECT_FALSE(plain.tail.only_zeros);
-    EXPECT_TRUE(same_tail(closed.tail, plain.tail));
-    EXPECT_EQ(closed.nonzero_bytes, plain.nonzero_bytes);
-    EXPECT_EQ(closed.what, plain.what);
-  }
-  put_back(store, files);
-  store.flip(store.segment(last.number().value()), at + kFrameHeaderBytes);
-  EXPECT_FALSE(scanned(std::nullopt).tail.only_zeros);
-  EXPECT_TRUE(scanned(end).tail.only_zeros);
-  // Closed elsewhere than where it ends: as if it had not been closed.
-  for (const Offset other : {Offset(end.value() - 8), Offset(end.value() + 8)}) {
-    EXPECT_FALSE(scanned(other).tail.only_zeros);
-  }
-}
-
 }  // namespace
 }  // namespace tidemark::engine
