@@ -78,13 +78,13 @@ class Scanner {
     return fits ? std::optional(header) : std::nullopt;
   }
 
-  Result<SegmentBytes> open(SegmentNumber number) {
+  Result<SegmentBytes> open(SegmentNumber number, std::uint64_t piece_bytes = SegmentBytes::kPieceBytes) {
     const std::filesystem::path path = folder_ / segment_file_name(number);
     auto file = files_.open(path, platform::OpenMode::kRead);
     if (!file) { return std::unexpected(std::move(file.error()).with_segment(number)); }
     auto size = (*file)->size();
     if (!size) { return std::unexpected(std::move(size.error()).with_segment(number)); }
-    return SegmentBytes(std::move(*file), *size, options_.unreadable, number);
+    return SegmentBytes(std::move(*file), *size, options_.unreadable, number, piece_bytes);
   }
 
   // Whether the start lies in this segment or in a later one.
@@ -96,7 +96,7 @@ class Scanner {
   Result<bool> needed_from(SegmentNumber number) {
     if (is_covered(number) || superblock_.highest_segment >= number.value()) { return true; }
     for (auto later = sizes_.lower_bound(number.value()); later != sizes_.end(); ++later) {
-      auto bytes = open(SegmentNumber(later->first));
+      auto bytes = open(SegmentNumber(later->first), kSpareBytesLookedAt);
       if (!bytes) {
         if (bytes.error().code() == ErrorCode::kNotFound) { continue; }
         return std::unexpected(std::move(bytes.error()));
@@ -304,6 +304,8 @@ class Scanner {
     edges_.erase(edges_.begin(), edges_.begin() + static_cast<std::ptrdiff_t>(settled));
   }
 
+  static constexpr std::uint64_t kSpareBytesLookedAt = std::uint64_t{64} << 10U;
+
   enum class End : std::uint8_t { kOfSegment, kOfLog, kLookAgain };
 
   // There is no whole frame here: the segment was left here, or the log ends here, well or not.
@@ -464,11 +466,10 @@ class Scanner {
 
   // One that was never used, as far as its first bytes tell. Whoever writes into it looks at the others.
   Status find_spare() {
-    constexpr std::uint64_t kBytesLookedAt = std::uint64_t{64} << 10U;
     const Segment& last = *facts_.segments.back();
     const SegmentNumber number = last.number().next();
     if (!sizes_.contains(number.value())) { return {}; }
-    auto bytes = open(number);
+    auto bytes = open(number, kSpareBytesLookedAt);
     if (!bytes && bytes.error().code() == ErrorCode::kNotFound) { return {}; }
     if (!bytes) { return std::unexpected(std::move(bytes.error())); }
     auto header = header_of(*bytes, number, last.end());
@@ -478,7 +479,7 @@ class Scanner {
       facts_.leftovers.push_back(path);
       return {};
     }
-    const std::uint64_t end = std::min(bytes->file_size(), kBytesLookedAt);
+    const std::uint64_t end = std::min(bytes->file_size(), kSpareBytesLookedAt);
     auto used = bytes->first_nonzero(kSegmentHeaderBytes, end);
     if (!used) { return std::unexpected(std::move(used.error())); }
     if (*used == end) {

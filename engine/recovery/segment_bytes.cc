@@ -17,8 +17,12 @@ constexpr std::uint64_t kBadPieceBytes = 4096;
 }  // namespace
 
 SegmentBytes::SegmentBytes(std::unique_ptr<platform::File> file, std::uint64_t file_size, Unreadable unreadable,
-                           std::optional<SegmentNumber> number)
-    : file_(std::move(file)), file_size_(file_size), unreadable_mode_(unreadable), number_(number) {}
+                           std::optional<SegmentNumber> number, std::uint64_t piece_bytes)
+    : file_(std::move(file)),
+      file_size_(file_size),
+      unreadable_mode_(unreadable),
+      number_(number),
+      piece_bytes_(piece_bytes) {}
 
 Result<std::size_t> SegmentBytes::read(std::span<std::byte> into, std::uint64_t offset) {
   auto whole = platform::read_up_to(*file_, into, offset);
@@ -68,12 +72,12 @@ Result<Bytes> SegmentBytes::only(std::uint64_t offset, std::uint64_t length) {
   return holds(offset, length) ? at(offset, length) : read_into(only_, offset, length);
 }
 
-Result<Bytes> SegmentBytes::at(std::uint64_t offset, std::uint64_t length, std::uint64_t piece) {
+Result<Bytes> SegmentBytes::at(std::uint64_t offset, std::uint64_t length) {
   if (offset >= file_size_) { return Bytes(); }
   length = std::min(length, file_size_ - offset);
   if (!holds(offset, length)) {
     held_ = {};
-    auto got = read_into(buffer_, offset, std::min(std::max(length, piece), file_size_ - offset));
+    auto got = read_into(buffer_, offset, std::min(std::max(length, piece_bytes_), file_size_ - offset));
     if (!got) { return got; }
     held_ = *got;
     held_at_ = offset;
@@ -105,7 +109,7 @@ Result<std::uint64_t> SegmentBytes::first_nonzero(std::uint64_t begin, std::uint
 Result<std::uint64_t> SegmentBytes::after_last_nonzero(std::uint64_t begin, std::uint64_t end) {
   std::uint64_t after = begin;
   for (std::uint64_t offset = begin; offset < end;) {
-    auto piece = at(offset, std::min(kPieceBytes, end - offset));
+    auto piece = at(offset, std::min(piece_bytes_, end - offset));
     if (!piece) { return std::unexpected(std::move(piece.error())); }
     if (piece->empty()) { break; }
     if (!all_zero(*piece)) { after = offset + length_without_zeros(*piece); }

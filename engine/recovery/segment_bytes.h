@@ -32,13 +32,16 @@ struct ByteRange {
 // ahead is faster than page faults.
 class SegmentBytes {
  public:
-  // Errors name the segment, if it is told.
+  static constexpr std::uint64_t kPieceBytes = std::uint64_t{1} << 20U;
+
+  // Errors name the segment, if it is told. Smaller pieces are for who looks at the beginning alone.
   SegmentBytes(std::unique_ptr<platform::File> file, std::uint64_t file_size,
-               Unreadable unreadable = Unreadable::kFails, std::optional<SegmentNumber> number = {});
+               Unreadable unreadable = Unreadable::kFails, std::optional<SegmentNumber> number = {},
+               std::uint64_t piece_bytes = kPieceBytes);
 
   [[nodiscard]] std::uint64_t file_size() const { return file_size_; }
   // The bytes from offset on: length of them, or fewer at the end of the file. Valid until the next call.
-  [[nodiscard]] Result<Bytes> at(std::uint64_t offset, std::uint64_t length) { return at(offset, length, kPieceBytes); }
+  [[nodiscard]] Result<Bytes> at(std::uint64_t offset, std::uint64_t length);
   // The same, and nothing else is read. Leaves what is held as it is.
   [[nodiscard]] Result<Bytes> only(std::uint64_t offset, std::uint64_t length);
   // Forgets what was read, to see what a living writer has written since.
@@ -55,8 +58,6 @@ class SegmentBytes {
   [[nodiscard]] std::vector<ByteRange> unreadable() const;
 
  private:
-  // Reads a piece of this length if not all is held.
-  [[nodiscard]] Result<Bytes> at(std::uint64_t offset, std::uint64_t length, std::uint64_t piece);
   [[nodiscard]] bool holds(std::uint64_t offset, std::uint64_t length) const {
     return offset >= held_at_ && offset + length <= held_at_ + held_.size();
   }
@@ -64,12 +65,11 @@ class SegmentBytes {
   [[nodiscard]] Result<Bytes> read_into(std::vector<std::byte>& buffer, std::uint64_t offset, std::uint64_t length);
   [[nodiscard]] Result<std::size_t> read(std::span<std::byte> into, std::uint64_t offset);
 
-  static constexpr std::uint64_t kPieceBytes = std::uint64_t{1} << 20U;
-
   std::unique_ptr<platform::File> file_;
   std::uint64_t file_size_;
   Unreadable unreadable_mode_;
   std::optional<SegmentNumber> number_;
+  std::uint64_t piece_bytes_;
   std::map<std::uint64_t, std::uint64_t> unreadable_;  // begin and end of a piece
   std::vector<std::byte> buffer_;
   Bytes held_;  // in buffer_
