@@ -5,18 +5,16 @@
 #include <chrono>
 #include <limits>
 #include <new>
+#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
 
-#include "engine/format/index_file.h"
 #include "engine/recovery/apply.h"
-#include "engine/recovery/catalog_builder.h"
+#include "engine/recovery/end_finder.h"
 #include "engine/recovery/folder.h"
 #include "engine/recovery/index_check.h"
-#include "engine/recovery/index_files.h"
-#include "engine/recovery/index_healer.h"
 #include "engine/recovery/scan.h"
 #include "engine/store/store_core.h"
 #include "platform/io.h"
@@ -72,7 +70,12 @@ class Opener {
   }
 
  private:
-  void start_core() { core_ = StoreCore::make(folder_, options_, environment_); }
+  void start_core() {
+    core_ = StoreCore::make(folder_, options_, environment_);
+    finder_.emplace(environment_, folder_,
+                    EndFinder::Options{.read_only = options_.read_only, .rebuild_index = rebuild_index_},
+                    core_->catalog_, core_->keeper_);
+  }
 
   // Asks of the folder, or of the nearest one above it that is there, before anything is made.
   Status check_file_system() {
@@ -121,7 +124,7 @@ class Opener {
       if (!loaded) { return std::unexpected(std::move(loaded.error())); }
       if (!*loaded) { return std::unexpected(no_store_error(folder_)); }
       loaded_ = **loaded;
-      if (auto done = scan(); !done) { return done; }
+      if (auto done = find_end(); !done) { return done; }
       // A writer that came meanwhile has changed what may be shown.
       auto now = load_superblocks(files_, folder_);
       if (!now) { return std::unexpected(std::move(now.error())); }
@@ -181,6 +184,7 @@ class Opener {
     auto lock = files_.lock(folder_ / kLockName);
     if (!lock) { return std::unexpected(std::move(lock.error())); }
     core_->lock_ = std::move(*lock);
+    finder_->guard_with(*core_->lock_);
     // Between the first look and the lock somebody else may have made or changed the store.
     auto loaded = load_superblocks(files_, folder_);
     if (!loaded) { return std::unexpected(std::move(loaded.error())); }
@@ -271,7 +275,7 @@ class Opener {
     end.epoch = 1;
     if (environment_.index.files) {
       core_->heal_index(log_id);
-      make_keeper(log_id);
+      finder_->make_keeper(log_id);
     }
     start_committer(end, std::move(*first), SegmentTotals{});
     return {};
@@ -326,7 +330,7 @@ class Opener {
   }
 
   Status recover() {
-    if (auto done = scan(); !done) { return done; }
+    if (auto done = find_end(); !done) { return done; }
     const bool accepted = verdict_ == Verdict::kSuspect && options_.accept_suspect_tail;
     if (verdict_ == Verdict::kDamaged || (verdict_ == Verdict::kSuspect && !accepted)) {
       return std::unexpected(tail_error(facts_, verdict_));
@@ -369,10 +373,7 @@ class Opener {
     end.recorded = RecordedTime(std::chrono::nanoseconds(facts_.recorded_ns));
     end.trailer = facts_.totals.last_trailer;
     end.epoch = epoch;
-    if (index_is_doubtful_) {
-      if (auto done = replace_index_files(); !done) { return done; }
-    }
-    remove_leftovers();
+    if (auto done = finder_->clear_index_files(); !done) { return done; }
     start_committer(end, {facts_.segments.back(), tail->file}, facts_.totals);
     if (facts_.spare) {
       auto file = files_.open(facts_.spare->path(), platform::OpenMode::kReadWrite);
@@ -415,141 +416,13 @@ class Opener {
 
   // --- both ---
 
-  // From where the index files end, if there are any.
-  Status scan() {
-    if (!environment_.index.files) { return scan_from({}); }
-    core_->heal_index(loaded_.newest.log_id);
-    auto found = find_index(files_, folder_, loaded_.newest.log_id);
+  Status find_end() {
+    if (environment_.index.files) { core_->heal_index(loaded_.newest.log_id); }
+    auto found = finder_->find(loaded_.newest);
     if (!found) { return std::unexpected(std::move(found.error())); }
-    index_ = std::move(*found);
-    index_is_doubtful_ = rebuild_index_;
-    // Nothing is indexed before it is durable. This stands whatever becomes of the files.
-    const Offset proven = end_of(index_);
-    if (rebuild_index_) {
-      index_ = {};
-      return scan_from({.durable = proven});
-    }
-    if (auto done = bridge_islands(); !done) { return done; }
-    if (auto done = scan_from({.start = index_.end, .durable = proven}); !done || !index_.end) { return done; }
-    if (verdict_ != Verdict::kDamaged && verdict_ != Verdict::kSuspect) { return {}; }
-    // Either the log is not well, or the index is not this log's: the whole log tells. No file is removed before that
-    // is known, and none is made that would stand beside them.
-    index_ = {};
-    index_is_doubtful_ = true;
-    return scan_from({.durable = proven});
-  }
-
-  static Offset end_of(const FoundIndex& index) {
-    Offset end = index.end ? index.end->point.offset : Offset(0);
-    for (const IndexIsland& island : index.islands) { end = std::max(end, island.end.point.offset); }
-    return end;
-  }
-
-  // A file that is lost or damaged costs the part of the log that it was about: that is read, and what is known of the
-  // log behind it is of use again.
-  Status bridge_islands() {
-    std::vector<IndexIsland> islands = std::exchange(index_.islands, {});
-    bool goes_on = true;
-    for (IndexIsland& island : islands) {
-      if (goes_on) {
-        auto reached = read_up_to(island);
-        if (!reached) { return std::unexpected(std::move(reached.error())); }
-        goes_on = *reached;
-      }
-      if (!goes_on) {
-        for (const auto& run : island.runs) { index_.leftovers.push_back(run->path()); }
-      }
-    }
+    facts_ = std::move(found->facts);
+    verdict_ = found->verdict;
     return {};
-  }
-
-  // Whether the log leads up to the island, and all before it is in runs.
-  Result<bool> read_up_to(IndexIsland& island) {
-    const Position first = island.runs.front()->first();
-    if (auto done = scan_from({.start = index_.end, .until = first}); !done) {
-      return std::unexpected(std::move(done.error()));
-    }
-    const bool fits =
-        last_edge_ && last_edge_->point.position == first && last_edge_->totals.last_trailer == island.trailer_before;
-    if (!fits) { return false; }
-    if (core_->catalog_.newest_events() > 0 && !core_->keeper_->close_table(*last_edge_)) { return false; }
-    core_->keeper_->durable(last_edge_->point.offset);  // for the island goes on from there, and was durable
-    core_->keeper_->work();
-    const auto view = core_->catalog_.view();
-    if (view->tables().size() > 1) { return false; }  // for want of memory
-    index_.runs = view->runs();
-    index_.runs.insert(index_.runs.end(), island.runs.begin(), island.runs.end());
-    index_.end = island.end;
-    return true;
-  }
-
-  // Tables that are full become runs as the scan goes on. A writer makes files of them, up to what is known to be
-  // durable: then the scan's memory does not depend on how much of the log it reads.
-  Status scan_from(ScanOptions how) {
-    core_->catalog_.start_with(index_.runs);
-    IndexKeeper* keeper = nullptr;
-    if (environment_.index.files) {
-      make_keeper(loaded_.newest.log_id);
-      keeper = core_->keeper_.get();
-    }
-    CatalogBuilder builder(core_->catalog_, keeper, environment_.index.table_events);
-    if (loaded_.newest.write_limit > 0) { how.write_limit = Offset(loaded_.newest.write_limit); }
-    last_edge_.reset();
-    how.passed = [&](const ResumePoint& edge, Offset durable) {
-      builder.pass(edge, durable);
-      if (how.until) { last_edge_ = edge; }
-    };
-    auto facts = scan_log(files_, folder_, loaded_.newest, std::ref(builder), how);
-    if (!facts) { return std::unexpected(std::move(facts.error())); }
-    if (auto done = builder.status(); !done) { return done; }
-    facts_ = std::move(*facts);
-    verdict_ = judge(facts_.tail);
-    return {};
-  }
-
-  // They are of no use; what cannot be removed the next opening tries again. But one of them may have been made anew.
-  void remove_leftovers() {
-    const auto view = core_->catalog_.view();
-    for (const auto& path : index_.leftovers) {
-      const bool is_used = std::ranges::any_of(view->runs(), [&](const auto& run) { return run->path() == path; });
-      if (!is_used) { (void)files_.unlink(path); }
-    }
-  }
-
-  // The log is well, and the index files are another log's or not wanted. All go before the first of the new ones
-  // comes.
-  Status replace_index_files() {
-    auto all_gone = remove_index_files();
-    if (!all_gone) { return std::unexpected(std::move(all_gone.error())); }
-    if (*all_gone) {
-      core_->keeper_->keep_files();
-    } else if (rebuild_index_) {
-      return std::unexpected(
-          Error(ErrorCode::kIo, "an index file cannot be removed: see to the folder's permissions").with_path(folder_));
-    }
-    return {};
-  }
-
-  // Whether there are none any more.
-  Result<bool> remove_index_files() {
-    auto entries = files_.list(folder_);
-    if (!entries) { return std::unexpected(std::move(entries.error())); }
-    bool all_gone = true;
-    for (const auto& entry : *entries) {
-      if (!parse_index_file_name(entry.name) && !is_temporary_index_file_name(entry.name)) { continue; }
-      auto gone = files_.unlink(folder_ / entry.name);
-      all_gone = all_gone && (gone || gone.error().code() == ErrorCode::kNotFound);
-    }
-    return all_gone;
-  }
-
-  void make_keeper(const FileId& log_id) {
-    core_->keeper_ = std::make_unique<IndexKeeper>(
-        environment_, folder_, log_id, core_->catalog_,
-        IndexKeeper::Options{.files = !options_.read_only && !index_is_doubtful_,
-                             .merge_found = false,
-                             .trailer_before = index_.end ? index_.end->totals.last_trailer : 0});
-    if (core_->lock_) { core_->keeper_->guard_with(*core_->lock_); }
   }
 
   void fill_report(std::uint32_t epoch) {
@@ -588,12 +461,10 @@ class Opener {
   const platform::SteadyTime started_steady_;
   platform::FileSystemTraits traits_;
   LoadedSuperblocks loaded_{};
-  FoundIndex index_;
-  std::optional<ResumePoint> last_edge_;  // that a scan up to a position passed
-  bool index_is_doubtful_ = false;        // there are index files, and none of them was used
   ScanFacts facts_;
   Verdict verdict_ = Verdict::kCleanEnd;
   std::shared_ptr<StoreCore> core_;
+  std::optional<EndFinder> finder_;  // of core_
 };
 
 namespace {
