@@ -25,7 +25,6 @@ Committer::Committer(Environment environment, CommitterOptions options, const Lo
       options_(options),
       epoch_(end.epoch),
       writer_(writer),
-      write_limit_(superblocks.current().write_limit),
       superblocks_(superblocks),
       segments_(segments),
       catalog_(catalog),
@@ -42,6 +41,7 @@ Committer::Committer(Environment environment, CommitterOptions options, const Lo
       recent_(end.point.position),
       written_(end.point),
       durable_(end.point),
+      write_limit_(superblocks.current().write_limit),
       written_position_(end.point.position.value()),
       durable_position_(end.point.position.value()),
       idle_mark_(end.point),
@@ -109,7 +109,8 @@ void Committer::lead(Lock& lock, bool sync) {
     if (!only_sync) { finish(*current_, std::nullopt); }
     recent_.trim(written_.position);
     const std::uint64_t unsynced = written_.offset - durable_.offset;
-    if ((dozing_ && unsynced > 0) || (unsynced >= kSyncBesideBytes && !syncing_beside_)) { wake_thread(); }
+    const bool sync_is_due = (dozing_ && unsynced > 0) || (unsynced >= kSyncBesideBytes && !syncing_beside_);
+    if (sync_is_due || nears_write_limit()) { wake_thread(); }
   }
   if (failure_ || only_sync) {
     current_->word.add(Group::kCall);  // for those who wait for the leader and not for the group
@@ -134,7 +135,9 @@ Status Committer::write_group(Group& group) {
     if (group.roll_to) {
       if (auto rolled = roll(group); !rolled) { return rolled; }
     }
-    if (auto reserved = reserve(group); !reserved) { return reserved; }
+    if (group.end.offset.value() > write_limit_.load()) {
+      if (auto raised = raise_write_limit(group.end.offset, marks().durable.offset); !raised) { return raised; }
+    }
     std::vector<Bytes> frames;
     frames.reserve(group.members.size());
     for (const auto& member : group.members) { frames.push_back(member.batch->frame()); }
@@ -189,38 +192,34 @@ Status Committer::roll(Group& group) {
     set_durable(start);
   }
   segments_.add(next);
-  const Offset limit = group.end.offset + environment_.write_ahead;
-  auto named = superblocks_.write([&](Superblock& superblock) {
-    superblock.durable_end = start.offset.value();
-    superblock.highest_segment = next->number().value();
-    superblock.write_limit = limit.value();
-  });
+  auto named = raise_write_limit(group.end.offset, start.offset, next->number());
   if (named) {
-    write_limit_ = limit;
     const std::scoped_lock lock(mutex_);
     superblock_mark_ = start;
   }
   return named;
 }
 
-// No frame goes past what the superblock lets us write: recovery need not look for one further on.
-Status Committer::reserve(const Group& group) {
-  if (group.end.offset <= write_limit_) { return {}; }
-  LogPoint durable;
-  {
-    const std::scoped_lock lock(mutex_);
-    durable = durable_;
-  }
-  const Offset limit = group.end.offset + environment_.write_ahead;
+// No frame goes past what the superblock lets us write: recovery need not look for one further on. By any thread,
+// without the lock.
+Status Committer::raise_write_limit(Offset end, Offset durable, SegmentNumber highest) {
+  std::uint64_t limit = end.value() + environment_.write_ahead;
   auto told = superblocks_.write([&](Superblock& superblock) {
-    superblock.durable_end = durable.offset.value();
-    superblock.write_limit = limit.value();
+    limit = std::max(limit, superblock.write_limit);
+    superblock.write_limit = limit;
+    superblock.durable_end = durable.value();
+    superblock.highest_segment = highest.value();
   });
-  if (!told) { return told; }
-  write_limit_ = limit;
-  const std::scoped_lock lock(mutex_);
-  superblock_mark_ = durable;
-  return {};
+  // What another thread has told since is no less.
+  for (std::uint64_t before = write_limit_.load(); told && before < limit;) {
+    if (write_limit_.compare_exchange_weak(before, limit)) { break; }
+  }
+  return told;
+}
+
+// With the lock held: whether the thread has to see to it that nobody who leads must wait for a superblock.
+bool Committer::nears_write_limit() const {
+  return !raising_limit_ && tail_.offset.value() + environment_.write_ahead / 2 > write_limit_.load();
 }
 
 void Committer::finish(Group& group, std::optional<Error> error) {
@@ -435,6 +434,21 @@ std::optional<std::chrono::nanoseconds> Committer::tend(Lock& lock) {
   const auto now = environment_.clock.steady();
   if (!leading_ && !pending_.empty() && pending_.front()->attending == 0) {
     lead(lock, false);
+    return kAtOnce;
+  }
+  if (nears_write_limit()) {
+    raising_limit_ = true;
+    const Offset end = tail_.offset;
+    const LogPoint told = durable_;
+    lock.unlock();
+    auto raised = raise_write_limit(end, told.offset);
+    lock.lock();
+    raising_limit_ = false;
+    if (!raised) {
+      fail(std::move(raised.error()));
+      return std::nullopt;
+    }
+    if (superblock_mark_.offset < told.offset) { superblock_mark_ = told; }
     return kAtOnce;
   }
   const bool unsynced = durable_.offset < written_.offset;

@@ -151,7 +151,7 @@ class Committer {
   void lead(Lock& lock, bool sync);
   [[nodiscard]] Status write_group(Group& group);
   [[nodiscard]] Status roll(Group& group);
-  [[nodiscard]] Status reserve(const Group& group);
+  [[nodiscard]] Status raise_write_limit(Offset end, Offset durable, SegmentNumber highest = {});
   void close_table();
   void sync_log(Lock& lock);
   void finish(Group& group, std::optional<Error> error);
@@ -167,13 +167,13 @@ class Committer {
   void run(const std::stop_token& stop);
   [[nodiscard]] std::optional<std::chrono::nanoseconds> tend(Lock& lock);
   void wake_thread();
+  [[nodiscard]] bool nears_write_limit() const;
 
   // Constant.
   Environment environment_;
   const CommitterOptions options_;
   const std::uint32_t epoch_;
-  LogWriter& writer_;   // of the thread that leads
-  Offset write_limit_;  // likewise; as the superblock has it
+  LogWriter& writer_;  // of the thread that leads
   SuperblockStore& superblocks_;
   Segments& segments_;
   Catalog& catalog_;           // added to by the thread that leads
@@ -200,10 +200,13 @@ class Committer {
   LogPoint written_;
   LogPoint durable_;
   bool syncing_beside_ = false;
+  bool raising_limit_ = false;
   // … and how it ends.
   bool closing_ = false;
   std::optional<Error> failure_;
 
+  // As the superblock has it. Goes up alone: raised by the thread that leads, and ahead of that by the committer's own.
+  std::atomic<std::uint64_t> write_limit_;
   // Atomic: published with release after what they count is readable, read with acquire by readers.
   std::atomic<std::uint64_t> written_position_;
   std::atomic<std::uint64_t> durable_position_;
