@@ -12,8 +12,8 @@ namespace tidemark::index {
 
 // A table that only grows, in memory. Its entries never move. One thread adds; any may read an entry whose index is
 // below a number that was published to it after the entry was added (the store publishes positions). Chunks double, so
-// that a handful of pointers serve any size.
-template <class T>
+// that a handful of pointers serve any size; the first holds kFirst.
+template <class T, std::uint64_t kFirst = 1024>
 class GrowingTable {
  public:
   GrowingTable() = default;
@@ -26,6 +26,11 @@ class GrowingTable {
   [[nodiscard]] std::uint64_t size() const { return size_; }  // of the adding thread
   // May throw std::bad_alloc; nothing is added then.
   void add(const T& entry) {
+    next() = entry;
+    ++size_;
+  }
+  // The same in two steps: the entry that comes next, then that it counts.
+  [[nodiscard]] T& next() {
     const auto [chunk, at] = place(size_);
     T* entries = chunks_[chunk].load(std::memory_order_relaxed);
     if (entries == nullptr) {
@@ -33,18 +38,20 @@ class GrowingTable {
       // Readers learn of entries by the published number; release lets them find the chunk that it counts on.
       chunks_[chunk].store(entries, std::memory_order_release);
     }
-    entries[at] = entry;
-    ++size_;
+    return entries[at];
   }
+  void add_next() { ++size_; }
 
   [[nodiscard]] const T& operator[](std::uint64_t index) const {
     const auto [chunk, at] = place(index);
     return chunks_[chunk].load(std::memory_order_acquire)[at];
   }
+  [[nodiscard]] T& operator[](std::uint64_t index) {
+    const auto [chunk, at] = place(index);
+    return chunks_[chunk].load(std::memory_order_acquire)[at];
+  }
 
  private:
-  static constexpr std::uint64_t kFirst = 1024;
-
   struct Place {
     unsigned chunk;
     std::uint64_t at;

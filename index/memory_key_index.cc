@@ -2,57 +2,108 @@
 #include "index/memory_key_index.h"
 
 #include <algorithm>
-#include <mutex>
+#include <ranges>
+
+#include "platform/prefetch.h"
 
 namespace tidemark::index {
 
 namespace {
 
-std::uint64_t count_below(const std::vector<Position>& positions, Position end) {
-  if (positions.empty() || positions.back() < end) { return positions.size(); }
-  return static_cast<std::uint64_t>(std::ranges::lower_bound(positions, end) - positions.begin());
-}
+constexpr std::uint32_t kRoomFirst = 3;
+
+std::uint32_t slot_hash(const Key& key) { return static_cast<std::uint32_t>(key.hash.low); }
 
 }  // namespace
 
+std::uint64_t MemoryKeyIndex::Positions::below(Position end) const {
+  if ((*this)[size_ - 1] < end) { return size_; }
+  if (first_ >= end) { return 0; }
+  const std::span<const Position> rest(more_, size_ - 1);
+  return 1 + static_cast<std::uint64_t>(std::ranges::lower_bound(rest, end) - rest.begin());
+}
+
+MemoryKeyIndex::Positions MemoryKeyIndex::Postings::positions() const {
+  const std::uint32_t size = count.load(std::memory_order_acquire);
+  return {first, more.load(std::memory_order_acquire), size};  // in this order: whatever is there now holds so many
+}
+
+const MemoryKeyIndex::Postings* MemoryKeyIndex::Kind::find(const Key& key) const {
+  const auto number = slots.find(slot_hash(key), [&](std::uint32_t n) { return postings[n].is(key); });
+  return number ? &postings[*number] : nullptr;
+}
+
+void MemoryKeyIndex::append(Postings& postings, Position position) {
+  const std::uint32_t count = postings.count.load(std::memory_order_relaxed);
+  Position* more = postings.more.load(std::memory_order_relaxed);
+  if ((count == 1 ? postings.first : more[count - 2]) == position) { return; }
+  const std::uint32_t used = count - 1;
+  if (used == postings.room) {
+    const std::uint32_t room = std::max(2 * postings.room, kRoomFirst);
+    auto* const larger = arena_.array<Position>(room);
+    if (used > 0) { std::copy_n(more, used, larger); }
+    postings.more.store(larger, std::memory_order_release);
+    postings.room = room;
+    more = larger;
+  }
+  more[used] = position;
+  postings.count.store(count + 1, std::memory_order_release);
+}
+
 void MemoryKeyIndex::add(const Key& key, Position position) {
-  Shard& home = shard(key);
-  const std::unique_lock lock(home.mutex);
-  const auto found = home.table(key.kind).find(key);
-  if (found != home.table(key.kind).end()) {
-    std::vector<Position>& positions = found->second->positions;
-    if (positions.empty() || positions.back() != position) { positions.push_back(position); }
+  Kind& home = kinds_[static_cast<std::size_t>(key.kind) - 1];
+  const std::uint32_t hash = slot_hash(key);
+  const auto known = home.slots.find(hash, [&](std::uint32_t n) { return home.postings[n].is(key); });
+  if (known) {
+    append(home.postings[*known], position);
     return;
   }
-  Postings& postings = home.postings.emplace_back();
-  postings.name = key.name;
-  postings.positions.push_back(position);
-  home.table(key.kind).emplace(Key{key.kind, postings.name, key.hash}, &postings);
+  home.slots.make_room();
+  Postings& postings = home.postings.next();
+  const std::string_view name = arena_.copy(key.name);
+  postings.hash = key.hash;
+  postings.name = name.data();
+  postings.name_size = static_cast<std::uint32_t>(name.size());
+  postings.first = position;
+  postings.count.store(1, std::memory_order_relaxed);
+  const auto number = static_cast<std::uint32_t>(home.postings.size());
+  home.postings.add_next();
+  home.slots.add(hash, number);
+  home.count.store(number + 1, std::memory_order_release);
 }
 
 std::uint64_t MemoryKeyIndex::count(const Key& key, Position end) const {
-  const Shard& home = shard(key);
-  const std::shared_lock lock(home.mutex);
-  const auto found = home.table(key.kind).find(key);
-  return found == home.table(key.kind).end() ? 0 : count_below(found->second->positions, end);
+  const Postings* const found = kind(key.kind).find(key);
+  return found == nullptr ? 0 : found->positions().below(end);
 }
 
 std::size_t MemoryKeyIndex::positions(const Key& key, std::uint64_t ordinal, std::span<Position> into,
                                       Position end) const {
-  const Shard& home = shard(key);
-  const std::shared_lock lock(home.mutex);
-  const auto found = home.table(key.kind).find(key);
-  if (found == home.table(key.kind).end()) { return 0; }
-  const std::vector<Position>& all = found->second->positions;
-  const std::uint64_t known = count_below(all, end);
+  const Postings* const found = kind(key.kind).find(key);
+  if (found == nullptr) { return 0; }
+  const Positions all = found->positions();
+  const std::uint64_t known = all.below(end);
   if (ordinal >= known) { return 0; }
   const auto n = static_cast<std::size_t>(std::min<std::uint64_t>(known - ordinal, into.size()));
-  std::copy_n(all.begin() + static_cast<std::ptrdiff_t>(ordinal), n, into.begin());
+  for (std::size_t i = 0; i < n; ++i) { into[i] = all[ordinal + i]; }
   return n;
 }
 
+void MemoryKeyIndex::prefetch_slot(const Key& key) const { kind(key.kind).slots.prefetch(slot_hash(key)); }
+
+void MemoryKeyIndex::prefetch_key(const Key& key) const {
+  const Kind& home = kind(key.kind);
+  if (const auto number = home.slots.look(slot_hash(key))) { platform::prefetch(&home.postings[*number]); }
+}
+
+template <class Visit>
+void MemoryKeyIndex::visit_kind(KeyKind which, Visit visit) const {
+  const Kind& home = kind(which);
+  const std::uint32_t count = home.count.load(std::memory_order_acquire);
+  for (std::uint32_t n = 0; n < count; ++n) { visit(home.postings[n]); }
+}
+
 std::vector<MemoryKeyIndex::Entry> MemoryKeyIndex::list(KeyKind kind, const NamePage& page, Position end) const {
-  // Names are copied once the locks are gone: who adds waits for them.
   struct Found {
     std::string_view name;
     std::uint64_t count;
@@ -65,15 +116,14 @@ std::vector<MemoryKeyIndex::Entry> MemoryKeyIndex::list(KeyKind kind, const Name
     std::ranges::nth_element(found, last, {}, &Found::name);
     found.erase(last, found.end());
   };
-  for (const Shard& one : shards_) {
-    const std::shared_lock lock(one.mutex);
-    for (const auto& [key, postings] : one.table(kind)) {
-      if (key.name <= page.after || !key.name.starts_with(page.prefix)) { continue; }
-      const std::uint64_t known = count_below(postings->positions, end);
-      if (known > 0) { found.push_back({postings->name, known, postings->positions[known - 1]}); }
-      if (found.size() / 2 > page.limit) { cut(); }
-    }
-  }
+  visit_kind(kind, [&](const Postings& postings) {
+    const std::string_view name(postings.name, postings.name_size);
+    if (name <= page.after || !name.starts_with(page.prefix)) { return; }
+    const Positions all = postings.positions();
+    const std::uint64_t known = all.below(end);
+    if (known > 0) { found.push_back({name, known, all[known - 1]}); }
+    if (found.size() / 2 > page.limit) { cut(); }
+  });
   cut();
   std::ranges::sort(found, {}, &Found::name);
   std::vector<Entry> entries;
@@ -84,25 +134,19 @@ std::vector<MemoryKeyIndex::Entry> MemoryKeyIndex::list(KeyKind kind, const Name
 
 std::uint64_t MemoryKeyIndex::key_count(KeyKind kind, Position end) const {
   std::uint64_t n = 0;
-  for_each(kind, end, [&](const Key&) { ++n; });
+  visit_kind(kind, [&](const Postings& postings) { n += postings.first < end ? 1 : 0; });
   return n;
 }
 
 void MemoryKeyIndex::for_each(KeyKind kind, Position end, const std::function<void(const Key&)>& visit) const {
-  for (const Shard& one : shards_) {
-    const std::shared_lock lock(one.mutex);
-    for (const auto& [key, postings] : one.table(kind)) {
-      if (postings->positions.front() < end) { visit(key); }
-    }
-  }
+  visit_kind(kind, [&](const Postings& postings) {
+    if (postings.first < end) { visit(postings.key(kind)); }
+  });
 }
 
-void MemoryKeyIndex::for_each_whole(const std::function<void(const Key&, std::span<const Position>)>& visit) const {
-  for (const Shard& one : shards_) {
-    const std::shared_lock lock(one.mutex);
-    for (const auto& table : one.tables) {
-      for (const auto& [key, postings] : table) { visit(key, postings->positions); }
-    }
+void MemoryKeyIndex::for_each_whole(const std::function<void(const Key&, const Positions&)>& visit) const {
+  for (const KeyKind kind : {KeyKind::kStream, KeyKind::kCategory, KeyKind::kType, KeyKind::kTag}) {
+    visit_kind(kind, [&](const Postings& postings) { visit(postings.key(kind), postings.positions()); });
   }
 }
 

@@ -2,16 +2,18 @@
 #pragma once
 
 #include <array>
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
-#include <shared_mutex>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "index/arena.h"
+#include "index/growing_table.h"
+#include "index/hash_slots.h"
 #include "index/key.h"
 #include "tidemark/types.hpp"
 
@@ -24,15 +26,14 @@ struct NamePage {
   std::uint64_t limit = UINT64_MAX;
 };
 
-// Key -> the positions of its events, in order, in memory. Sharded, so that readers of one key seldom meet the one who
-// adds another.
+// Key -> the positions of its events, in order, in memory.
 //
-// Every question names an end: positions from there on do not exist for it. Safe to ask from many threads while one
-// adds.
+// Every question names an end: positions from there on do not exist for it. One thread adds; any may ask, without a
+// lock, with an end that was published to it after what lies below was added.
 class MemoryKeyIndex {
  public:
-  // Adds a position, no lower than any the key has; one that it has already changes nothing. One thread at a time. May
-  // throw std::bad_alloc; the key then has the position or not.
+  // Adds a position, no lower than any the key has; one that it has already changes nothing. May throw std::bad_alloc;
+  // nothing is added then.
   void add(const Key& key, Position position);
 
   // How many of the key's positions are below end.
@@ -40,6 +41,10 @@ class MemoryKeyIndex {
   // The key's positions from the ordinal-th on, below end: as many as fit; gives how many.
   [[nodiscard]] std::size_t positions(const Key& key, std::uint64_t ordinal, std::span<Position> into,
                                       Position end) const;
+
+  // Ask the processor for what the two above look at: the second with what the first one asked for.
+  void prefetch_slot(const Key& key) const;
+  void prefetch_key(const Key& key) const;
 
   struct Entry {
     std::string name;
@@ -50,30 +55,58 @@ class MemoryKeyIndex {
   [[nodiscard]] std::vector<Entry> list(KeyKind kind, const NamePage& page, Position end) const;
   // How many keys of a kind have a position below end.
   [[nodiscard]] std::uint64_t key_count(KeyKind kind, Position end) const;
-  // Calls visit for each of them, in no order, with a lock held. The names stay as long as the index.
+  // Calls visit for each of them, in no order. The names stay as long as the index.
   void for_each(KeyKind kind, Position end, const std::function<void(const Key&)>& visit) const;
+
+  // A key's positions, rising. At least one.
+  class Positions {
+   public:
+    [[nodiscard]] std::uint64_t size() const { return size_; }
+    [[nodiscard]] Position operator[](std::uint64_t n) const { return n == 0 ? first_ : more_[n - 1]; }
+    [[nodiscard]] std::uint64_t below(Position end) const;
+
+   private:
+    friend class MemoryKeyIndex;
+    Positions(Position first, const Position* more, std::uint64_t size) : first_(first), more_(more), size_(size) {}
+    Position first_;
+    const Position* more_;  // all but the first
+    std::uint64_t size_;
+  };
   // Calls visit for each key of every kind, with its positions. Only once nobody adds any more.
-  void for_each_whole(const std::function<void(const Key&, std::span<const Position>)>& visit) const;
+  void for_each_whole(const std::function<void(const Key&, const Positions&)>& visit) const;
 
  private:
-  struct Postings {
-    std::string name;
-    std::vector<Position> positions;
+  // One cache line.
+  struct alignas(64) Postings {
+    platform::Hash128 hash{};
+    const char* name = nullptr;
+    std::uint32_t name_size = 0;
+    std::atomic<std::uint32_t> count = 0;  // release: what it counts is there
+    Position first;
+    std::atomic<Position*> more = nullptr;  // the others; full ones are replaced by larger ones, and stay
+    std::uint32_t room = 0;                 // there; of the adding thread
+
+    [[nodiscard]] bool is(const Key& key) const {
+      return hash == key.hash && std::string_view(name, name_size) == key.name;
+    }
+    [[nodiscard]] Positions positions() const;
+    [[nodiscard]] Key key(KeyKind kind) const { return {kind, {name, name_size}, hash}; }
   };
-  struct Shard {
-    mutable std::shared_mutex mutex;
-    std::deque<Postings> postings;  // stable addresses: the tables' keys look at the names in here, and names stay
-    std::array<std::unordered_map<Key, Postings*, KeyHash>, 4> tables;  // a kind
+  struct Kind {
+    HashSlots slots;
+    GrowingTable<Postings, 16> postings;
+    std::atomic<std::uint32_t> count = 0;  // of postings; release
 
-    [[nodiscard]] auto& table(KeyKind kind) { return tables[static_cast<std::size_t>(kind) - 1]; }
-    [[nodiscard]] const auto& table(KeyKind kind) const { return tables[static_cast<std::size_t>(kind) - 1]; }
+    [[nodiscard]] const Postings* find(const Key& key) const;
   };
-  static constexpr std::size_t kShards = 16;
+  [[nodiscard]] const Kind& kind(KeyKind kind) const { return kinds_[static_cast<std::size_t>(kind) - 1]; }
+  // Calls visit(postings) for each key of the kind.
+  template <class Visit>
+  void visit_kind(KeyKind kind, Visit visit) const;
+  void append(Postings& postings, Position position);
 
-  [[nodiscard]] Shard& shard(const Key& key) { return shards_[key.hash.high % kShards]; }
-  [[nodiscard]] const Shard& shard(const Key& key) const { return shards_[key.hash.high % kShards]; }
-
-  std::array<Shard, kShards> shards_;
+  std::array<Kind, 4> kinds_;
+  Arena arena_;  // names and positions
 };
 
 }  // namespace tidemark::index

@@ -13,13 +13,13 @@ Status TableSource::start() {
   try {
     keys_.clear();
     table_->keys.for_each_whole(
-        [&](const Key& key, std::span<const Position> positions) { keys_.push_back({key, positions, 0}); });
+        [&](const Key& key, const MemoryKeyIndex::Positions& positions) { keys_.push_back({key, positions}); });
     std::ranges::sort(keys_, {}, [](const Entry& entry) { return std::tuple(entry.key.kind, entry.key.name); });
-    for (Entry& entry : keys_) {
-      auto base = base_of_(entry.key);
-      if (!base) { return std::unexpected(std::move(base.error())); }
-      entry.base = *base;
-    }
+    std::vector<const Key*> keys;
+    keys.reserve(keys_.size());
+    for (const Entry& entry : keys_) { keys.push_back(&entry.key); }
+    bases_.resize(keys_.size());
+    if (auto done = bases_of_(keys, bases_); !done) { return done; }
     ids_.clear();
     ids_.reserve(table_->ids.size());
     table_->ids.for_each_whole([&](const EventId& id, Position position) {
@@ -34,8 +34,9 @@ Status TableSource::start() {
 
 Result<bool> TableSource::next_key(KeyHead& into) {
   if (next_key_ == keys_.size()) { return false; }
-  const Entry& entry = keys_[next_key_++];
-  into = {entry.key.kind, entry.key.name, entry.base, entry.positions.size()};
+  const Entry& entry = keys_[next_key_];
+  into = {entry.key.kind, entry.key.name, bases_[next_key_], entry.positions.size()};
+  ++next_key_;
   next_position_ = 0;
   return true;
 }

@@ -16,11 +16,11 @@ namespace tidemark::index {
 // What a run is written from when a table in memory is closed: nobody adds to it any more. Of one thread.
 class TableSource final : public RunSource {
  public:
-  // How many positions a key has before the table.
-  using BaseOf = std::function<Result<std::uint64_t>(const Key&)>;
+  // How many positions keys have before the table.
+  using BasesOf = std::function<Status(std::span<const Key* const> keys, std::span<std::uint64_t> into)>;
 
-  TableSource(std::shared_ptr<const MemoryTable> table, BaseOf base_of)
-      : table_(std::move(table)), base_of_(std::move(base_of)) {}
+  TableSource(std::shared_ptr<const MemoryTable> table, BasesOf bases_of)
+      : table_(std::move(table)), bases_of_(std::move(bases_of)) {}
 
   // RunSource
   Position first() const override { return table_->first; }
@@ -36,15 +36,15 @@ class TableSource final : public RunSource {
  private:
   struct Entry {
     Key key;
-    std::span<const Position> positions;
-    std::uint64_t base = 0;
+    MemoryKeyIndex::Positions positions;
   };
 
   const std::shared_ptr<const MemoryTable> table_;
-  const BaseOf base_of_;
+  const BasesOf bases_of_;
 
   // From start() on.
   std::vector<Entry> keys_;
+  std::vector<std::uint64_t> bases_;  // of keys_
   std::vector<HashedValue> ids_;
   std::size_t next_key_ = 0;
   std::size_t next_position_ = 0;  // of the key before next_key_

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <ranges>
 #include <set>
 #include <utility>
@@ -11,9 +12,9 @@ namespace tidemark::index {
 
 namespace {
 
-// In so many a key is looked for at the same time. Finding one takes four waits for memory, one after the other; the
+// So many searches of a key in a run go at the same time. One takes four waits for memory, one after the other; the
 // processor can wait for about so many pieces of memory together.
-constexpr std::size_t kRunsAtOnce = 32;
+constexpr std::size_t kSearchesAtOnce = 32;
 
 Result<std::uint64_t> count_in(const Run& run, const RunKey& key, Position end) {
   if (end >= run.end()) { return key.count; }
@@ -100,35 +101,81 @@ auto Tiers::ask(const RunPointer& run, Ask question) const -> decltype(question(
   return question(**healed);
 }
 
-Result<std::uint64_t> Tiers::count_in_runs(const Key& key, Position end) const {
-  for (const auto& run : std::views::reverse(runs_)) {
-    if (end <= run->first()) { continue; }
-    auto found = ask(run, [&](const Run& one) { return counted(one, one.find(key), end); });
-    if (!found) { return std::unexpected(std::move(found.error())); }
-    if (*found) { return (*found)->key.base + (*found)->count; }
+Status Tiers::counts_in_runs(std::span<const Key* const> keys, Position end, std::span<std::uint64_t> into) const {
+  std::array<RunSearch, kSearchesAtOnce> searches;
+  std::array<std::size_t, kSearchesAtOnce> open{};  // the keys that no run had yet
+  std::iota(open.begin(), open.end(), std::size_t{0});
+  std::size_t open_count = keys.size();
+  for (std::size_t left = runs_.size(); left > 0 && open_count > 0;) {
+    if (end <= runs_[left - 1]->first()) {
+      --left;
+      continue;
+    }
+    // Newest first: what a run says of a key counts those before it.
+    const std::size_t runs = std::min(left, kSearchesAtOnce / open_count);
+    for (std::size_t r = 0; r < runs; ++r) {
+      for (std::size_t k = 0; k < open_count; ++k) {
+        searches[k * runs + r] = RunSearch(*runs_[left - 1 - r], *keys[open[k]]);
+      }
+    }
+    const auto some = std::span(searches).first(open_count * runs);
+    std::ranges::for_each(some, &RunSearch::to_entries);
+    std::ranges::for_each(some, &RunSearch::to_block);
+    std::ranges::for_each(some, &RunSearch::to_keys);
+    std::size_t still_open = 0;
+    for (std::size_t k = 0; k < open_count; ++k) {
+      const Key& key = *keys[open[k]];
+      bool has_it = false;
+      for (std::size_t r = 0; r < runs && !has_it; ++r) {
+        const RunPointer& run = runs_[left - 1 - r];
+        auto found = ask(run, [&](const Run& one) {
+          return counted(one, &one == run.get() ? some[k * runs + r].find(key) : one.find(key), end);
+        });
+        if (!found) { return std::unexpected(std::move(found.error())); }
+        has_it = found->has_value();
+        if (has_it) { into[open[k]] = (*found)->key.base + (*found)->count; }
+      }
+      if (!has_it) { open[still_open++] = open[k]; }
+    }
+    open_count = still_open;
+    left -= runs;
   }
-  return 0;
+  return {};
+}
+
+Status Tiers::counts(std::span<const Key* const> keys, Position end, std::span<std::uint64_t> into) const {
+  std::ranges::fill(into, 0);
+  for (std::size_t from = 0; from < keys.size(); from += kSearchesAtOnce) {
+    const auto some = keys.subspan(from, std::min(kSearchesAtOnce, keys.size() - from));
+    const auto counts = into.subspan(from, some.size());
+    if (auto done = counts_in_runs(some, end, counts); !done) { return done; }
+    for (const auto& table : tables_) {
+      if (end <= table->first) { break; }
+      for (const Key* key : some) { table->keys.prefetch_slot(*key); }
+      for (const Key* key : some) { table->keys.prefetch_key(*key); }
+      for (std::size_t i = 0; i < some.size(); ++i) { counts[i] += table->keys.count(*some[i], end); }
+    }
+  }
+  return {};
 }
 
 Result<std::uint64_t> Tiers::count(const Key& key, Position end) const {
-  auto count = count_in_runs(key, end);
-  if (!count) { return count; }
-  for (const auto& table : tables_) {
-    if (table->first < end) { *count += table->keys.count(key, end); }
-  }
+  const Key* const one = &key;
+  std::uint64_t count = 0;
+  if (auto done = counts({&one, 1}, end, {&count, 1}); !done) { return std::unexpected(std::move(done.error())); }
   return count;
 }
 
 Result<Postings> Tiers::postings(const Key& key, Position end) const {
   Postings postings(key, end, healer_);
-  postings.parts_.reserve(std::min(runs_.size() + tables_.size(), kRunsAtOnce));
-  std::array<RunSearch, kRunsAtOnce> searches;
+  postings.parts_.reserve(std::min(runs_.size() + tables_.size(), kSearchesAtOnce));
+  std::array<RunSearch, kSearchesAtOnce> searches;
   for (std::size_t left = runs_.size(); left > 0;) {
     if (end <= runs_[left - 1]->first()) {
       --left;
       continue;
     }
-    const std::size_t n = std::min(left, kRunsAtOnce);
+    const std::size_t n = std::min(left, kSearchesAtOnce);
     for (std::size_t i = 0; i < n; ++i) { searches[i] = RunSearch(*runs_[left - 1 - i], key); }
     const auto some = std::span(searches).first(n);
     std::ranges::for_each(some, &RunSearch::to_entries);

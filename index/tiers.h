@@ -75,6 +75,8 @@ class Tiers {
 
   // How many positions the key has below end.
   [[nodiscard]] Result<std::uint64_t> count(const Key& key, Position end) const;
+  // The same of several keys, together: the processor waits for memory for many of them at once.
+  [[nodiscard]] Status counts(std::span<const Key* const> keys, Position end, std::span<std::uint64_t> into) const;
   [[nodiscard]] Result<Postings> postings(const Key& key, Position end) const;
 
   using Entry = MemoryKeyIndex::Entry;
@@ -104,8 +106,9 @@ class Tiers {
   [[nodiscard]] static Result<std::uint64_t> new_keys(const Run& run, KeyKind kind, Position end);
   // The one that has it, of a position below the tables.
   [[nodiscard]] const RunPointer& run_of(Position position) const;
-  // How many positions the key has in the runs alone.
-  [[nodiscard]] Result<std::uint64_t> count_in_runs(const Key& key, Position end) const;
+  // How many positions keys have in the runs alone, of a few keys.
+  [[nodiscard]] Status counts_in_runs(std::span<const Key* const> keys, Position end,
+                                      std::span<std::uint64_t> into) const;
 
   Runs runs_;      // oldest first
   Tables tables_;  // likewise

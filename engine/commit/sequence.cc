@@ -41,11 +41,12 @@ Result<Committer::Heads> Committer::look_up(const EncodedBatch& batch, std::span
   Heads heads;
   heads.as_of = written();  // the catalog covers what was written
   heads.index = catalog_.view();
-  heads.counts.reserve(batch.streams().size());
-  for (const StreamUse& use : batch.streams()) {
-    auto count = heads.index->count(use.key, heads.as_of);
-    if (!count) { return std::unexpected(std::move(count.error())); }
-    heads.counts.push_back(*count);
+  std::vector<const index::Key*> streams;
+  streams.reserve(batch.streams().size());
+  for (const StreamUse& use : batch.streams()) { streams.push_back(&use.key); }
+  heads.counts.resize(streams.size());
+  if (auto done = heads.index->counts(streams, heads.as_of, heads.counts); !done) {
+    return std::unexpected(std::move(done.error()));
   }
   heads.matches = before.matches;
   heads.matches.resize(conditions.size());

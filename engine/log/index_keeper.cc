@@ -183,7 +183,7 @@ bool IndexKeeper::replace_table(const Closed& closed, bool also_in_memory) {
     // Only if closing one has failed half-way: then it and those after it stay as they are.
     if (view->tables().front() != closed.table) { return false; }
     index::TableSource source(closed.table,
-                              [&](const index::Key& key) { return view->count(key, closed.table->first); });
+                              [&](auto keys, auto into) { return view->counts(keys, closed.table->first, into); });
     auto made = make(source, closed.note);
     if (!made) {
       failed(std::move(made.error()));

@@ -13,14 +13,18 @@ bool CatalogBuilder::operator()(const ScannedFrame& frame) {
   tags_.clear();
   next_versions_.clear();
   const BodyKeys keys(frame.body);
-  const auto index = catalog_.view();
+  streams_.clear();
   for (std::uint32_t i = 0; i < frame.body.stream_count(); ++i) {
+    streams_.push_back(&keys.stream(i));
     next_versions_.push_back(frame.body.first_version(i).value());
-    const auto before = index->count(keys.stream(i), catalog_.end());
-    // Where the log does not hold what its index tells of, the scan finds out what there is. All else is no damage.
-    if (!before && before.error().code() != ErrorCode::kDamaged) { status_ = std::unexpected(before.error()); }
-    if (!before || *before != next_versions_.back()) { return false; }
   }
+  before_.resize(streams_.size());
+  if (auto done = catalog_.view()->counts(streams_, catalog_.end(), before_); !done) {
+    // Where the log does not hold what its index tells of, the scan finds out what there is. All else is no damage.
+    if (done.error().code() != ErrorCode::kDamaged) { status_ = std::move(done); }
+    return false;
+  }
+  if (before_ != next_versions_) { return false; }
   const auto take = [&](const EventRecord& record, std::uint32_t offset) {
     if (frame.body.first_version(record.stream) + record.ordinal != Version(next_versions_[record.stream]++)) {
       return false;

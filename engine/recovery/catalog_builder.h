@@ -44,6 +44,8 @@ class CatalogBuilder {
   Status status_;
   std::vector<Event> events_;
   std::vector<std::uint32_t> tags_;
+  std::vector<const index::Key*> streams_;
+  std::vector<std::uint64_t> before_;  // how many events they have
   std::vector<std::uint64_t> next_versions_;
 };
 

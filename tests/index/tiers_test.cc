@@ -5,6 +5,7 @@
 #include "index/tiers.h"
 
 #include <algorithm>
+#include <deque>
 #include <gtest/gtest.h>
 #include <random>
 #include <set>
@@ -87,6 +88,22 @@ void expect_equal(const Model& model, const Tiers& tiers, std::uint64_t end, std
       ASSERT_EQ(postings.below(Position(below)).value(), static_cast<std::uint64_t>(count));
     }
   }
+  // All of them together, and some that are not there.
+  std::deque<std::string> absent;
+  std::vector<Key> keys;
+  std::vector<std::uint64_t> sizes;
+  for (const auto& [name, positions] : expected) {
+    keys.push_back(make_key(name.first, name.second));
+    sizes.push_back(positions.size());
+    if (random() % 4 != 0) { continue; }
+    keys.push_back(make_key(name.first, absent.emplace_back(name.second + " that is not there")));
+    sizes.push_back(0);
+  }
+  std::vector<const Key*> asked;
+  for (const Key& key : keys) { asked.push_back(&key); }
+  std::vector<std::uint64_t> counts(asked.size(), 77);
+  ASSERT_TRUE(tiers.counts(asked, Position(end), counts));
+  ASSERT_EQ(counts, sizes);
   for (const KeyKind kind : kKinds) {
     std::vector<std::string> names;
     for (const auto& [name, positions] : expected) {
@@ -168,7 +185,7 @@ TEST(Tiers, ATableBecomesTheRunThatWouldHaveBeenBuiltFromTheLog) {
     for (const auto& table : parts.tables) {
       if (table->end() == table->first) { continue; }
       const Tiers older(parts.runs, {});
-      TableSource source(table, [&](const Key& key) { return older.count(key, table->first); });
+      TableSource source(table, [&](auto keys, auto into) { return older.counts(keys, table->first, into); });
       auto bytes = build_run(source, model.options());
       ASSERT_TRUE(bytes) << to_string(bytes.error());
       EXPECT_EQ(*bytes, model.bytes(table->first.value(), table->end().value()));

@@ -46,7 +46,7 @@ class CatalogTest : public testing::Test {
   void replace_table() {
     const auto view = catalog.view();
     index::TableSource source(closed.front(),
-                              [&](const index::Key& key) { return view->count(key, closed.front()->first); });
+                              [&](auto keys, auto into) { return view->counts(keys, closed.front()->first, into); });
     catalog.replace_oldest_table(run_of(source));
     closed.erase(closed.begin());
   }

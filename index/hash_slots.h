@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "platform/prefetch.h"
+
+namespace tidemark::index {
+
+// From hashes to numbers of entries that are kept elsewhere: a flat hash table of eight bytes a slot, with linear
+// probing. It only grows. One thread adds; any may look, without a lock, and finds what was added before something that
+// was published to it.
+class HashSlots {
+ public:
+  HashSlots() = default;
+  HashSlots(const HashSlots&) = delete;
+  HashSlots& operator=(const HashSlots&) = delete;
+
+  // The number with this hash of which is(number) is true.
+  template <class Is>
+  [[nodiscard]] std::optional<std::uint32_t> find(std::uint32_t hash, Is is) const {
+    const Slots* const slots = current_.load(std::memory_order_acquire);
+    if (slots == nullptr) { return std::nullopt; }
+    for (std::uint64_t at = hash & slots->mask;; at = (at + 1) & slots->mask) {
+      const std::uint64_t slot = slots->at[at].load(std::memory_order_acquire);
+      if (slot == kFree) { return std::nullopt; }
+      if (hash_of(slot) == hash && is(number_of(slot))) { return number_of(slot); }
+    }
+  }
+
+  // Ask the processor for what find() looks at; the second gives the number that it most likely finds.
+  void prefetch(std::uint32_t hash) const {
+    const Slots* const slots = current_.load(std::memory_order_acquire);
+    if (slots != nullptr) { platform::prefetch(&slots->at[hash & slots->mask]); }
+  }
+  [[nodiscard]] std::optional<std::uint32_t> look(std::uint32_t hash) const {
+    return find(hash, [](std::uint32_t) { return true; });
+  }
+
+  // Sees to it that add() does not have to. May throw std::bad_alloc; nothing has changed then.
+  void make_room() {
+    const Slots* const slots = current_.load(std::memory_order_relaxed);
+    if (slots != nullptr && 3 * (count_ + 1) <= 2 * (slots->mask + 1)) { return; }
+    if (count_ >= kNumberMax) { throw std::bad_alloc(); }
+    kept_.reserve(kept_.size() + 1);
+    auto larger = std::make_unique<Slots>(slots == nullptr ? kSlotsFirst : 2 * (slots->mask + 1));
+    if (slots != nullptr) {
+      for (std::uint64_t at = 0; at <= slots->mask; ++at) {
+        const std::uint64_t slot = slots->at[at].load(std::memory_order_relaxed);
+        if (slot != kFree) { larger->put(slot, std::memory_order_relaxed); }
+      }
+    }
+    current_.store(larger.get(), std::memory_order_release);
+    kept_.push_back(std::move(larger));
+  }
+  // After make_room(). What the number stands for is there already.
+  void add(std::uint32_t hash, std::uint32_t number) {
+    kept_.back()->put(std::uint64_t{hash} << 32U | (std::uint64_t{number} + 1), std::memory_order_release);
+    ++count_;
+  }
+
+ private:
+  // hash << 32 | number + 1
+  static constexpr std::uint64_t kFree = 0;
+  static constexpr std::uint64_t kSlotsFirst = 64;
+  static constexpr std::uint64_t kNumberMax = UINT32_MAX - 1;
+  static std::uint32_t hash_of(std::uint64_t slot) { return static_cast<std::uint32_t>(slot >> 32U); }
+  static std::uint32_t number_of(std::uint64_t slot) { return static_cast<std::uint32_t>(slot) - 1; }
+
+  struct Slots {
+    explicit Slots(std::uint64_t size) : mask(size - 1), at(std::make_unique<std::atomic<std::uint64_t>[]>(size)) {}
+    void put(std::uint64_t slot, std::memory_order order) {
+      std::uint64_t n = hash_of(slot) & mask;
+      while (at[n].load(std::memory_order_relaxed) != kFree) { n = (n + 1) & mask; }
+      at[n].store(slot, order);
+    }
+    const std::uint64_t mask;
+    const std::unique_ptr<std::atomic<std::uint64_t>[]> at;
+  };
+
+  std::atomic<Slots*> current_ = nullptr;
+  std::vector<std::unique_ptr<Slots>> kept_;  // the current ones last; somebody may still look at those before
+  std::uint64_t count_ = 0;
+};
+
+}  // namespace tidemark::index
