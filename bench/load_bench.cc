@@ -31,12 +31,12 @@ bool with_index = true;
 namespace tidemark::index {
 
 // The labels are the names that the linker gives.
-void real_add_key(MemoryKeyIndex* self, const Key& key, Position position) asm(
-    "__real__ZN8tidemark5index14MemoryKeyIndex3addERKNS0_3KeyENS_6detail6NumberINS_11PositionTagEEE");
-void add_key(MemoryKeyIndex* self, const Key& key, Position position) asm(
-    "__wrap__ZN8tidemark5index14MemoryKeyIndex3addERKNS0_3KeyENS_6detail6NumberINS_11PositionTagEEE");
-void add_key(MemoryKeyIndex* self, const Key& key, Position position) {
-  if (with_index) { real_add_key(self, key, position); }
+void real_add_key(MemoryKeyIndex* self, const Key& key, Position position, std::optional<std::uint64_t> before) asm(
+    "__real__ZN8tidemark5index14MemoryKeyIndex3addERKNS0_3KeyENS_6detail6NumberINS_11PositionTagEEESt8optionalImE");
+void add_key(MemoryKeyIndex* self, const Key& key, Position position, std::optional<std::uint64_t> before) asm(
+    "__wrap__ZN8tidemark5index14MemoryKeyIndex3addERKNS0_3KeyENS_6detail6NumberINS_11PositionTagEEESt8optionalImE");
+void add_key(MemoryKeyIndex* self, const Key& key, Position position, std::optional<std::uint64_t> before) {
+  if (with_index) { real_add_key(self, key, position, before); }
 }
 
 void real_add_id(MemoryIdIndex* self, const EventId& id, Position position) asm(

@@ -45,22 +45,22 @@ class HashSlots {
     return find(hash, [](std::uint32_t) { return true; });
   }
 
-  // Sees to it that add() does not have to. May throw std::bad_alloc; nothing has changed then.
+  // Sees to it that add() does not have to. These two may throw std::bad_alloc; nothing has changed then.
   void make_room() {
     const Slots* const slots = current_.load(std::memory_order_relaxed);
-    if (slots != nullptr && 3 * (count_ + 1) <= 2 * (slots->mask + 1)) { return; }
+    if (slots != nullptr && fits(count_ + 1, slots->mask + 1)) { return; }
     if (count_ >= kNumberMax) { throw std::bad_alloc(); }
-    kept_.reserve(kept_.size() + 1);
-    auto larger = std::make_unique<Slots>(slots == nullptr ? kSlotsFirst : 2 * (slots->mask + 1));
-    if (slots != nullptr) {
-      for (std::uint64_t at = 0; at <= slots->mask; ++at) {
-        const std::uint64_t slot = slots->at[at].load(std::memory_order_relaxed);
-        if (slot != kFree) { larger->put(slot, std::memory_order_relaxed); }
-      }
-    }
-    current_.store(larger.get(), std::memory_order_release);
-    kept_.push_back(std::move(larger));
+    grow(slots == nullptr ? kSlotsFirst : 2 * (slots->mask + 1));
   }
+  // Makes room for so many at once.
+  void reserve(std::uint64_t count) {
+    const Slots* const slots = current_.load(std::memory_order_relaxed);
+    const std::uint64_t now = slots == nullptr ? 0 : slots->mask + 1;
+    std::uint64_t size = std::max(now, kSlotsFirst);
+    while (!fits(count, size)) { size *= 2; }
+    if (size > now) { grow(size); }
+  }
+  [[nodiscard]] std::uint64_t count() const { return count_; }  // of the adding thread
   // After make_room(). What the number stands for is there already.
   void add(std::uint32_t hash, std::uint32_t number) {
     kept_.back()->put(std::uint64_t{hash} << 32U | (std::uint64_t{number} + 1), std::memory_order_release);
@@ -85,6 +85,20 @@ class HashSlots {
     const std::uint64_t mask;
     const std::unique_ptr<std::atomic<std::uint64_t>[]> at;
   };
+
+  static bool fits(std::uint64_t count, std::uint64_t size) { return 3 * count <= 2 * size; }
+  void grow(std::uint64_t size) {
+    kept_.reserve(kept_.size() + 1);
+    auto larger = std::make_unique<Slots>(size);
+    if (const Slots* const slots = current_.load(std::memory_order_relaxed)) {
+      for (std::uint64_t at = 0; at <= slots->mask; ++at) {
+        const std::uint64_t slot = slots->at[at].load(std::memory_order_relaxed);
+        if (slot != kFree) { larger->put(slot, std::memory_order_relaxed); }
+      }
+    }
+    current_.store(larger.get(), std::memory_order_release);
+    kept_.push_back(std::move(larger));
+  }
 
   std::atomic<Slots*> current_ = nullptr;
   std::vector<std::unique_ptr<Slots>> kept_;  // the current ones last; somebody may still look at those before

@@ -18,6 +18,8 @@ void MemoryIdIndex::add(const EventId& id, Position position) {
   slots_.add(hash, number);
 }
 
+void MemoryIdIndex::prefetch(const EventId& id) const { slots_.prefetch(slot_hash(id)); }
+
 std::optional<Position> MemoryIdIndex::find(const EventId& id, Position end) const {
   const auto number = slots_.find(slot_hash(id), [&](std::uint32_t n) { return entries_[n].id == id; });
   if (!number || entries_[*number].position >= end) { return std::nullopt; }

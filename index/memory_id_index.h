@@ -25,6 +25,9 @@ class MemoryIdIndex {
   // The first position of an id holds: a store never gives one id to two events. May throw std::bad_alloc; nothing is
   // added then.
   void add(const EventId& id, Position position);
+  void reserve_as(const MemoryIdIndex& other) { slots_.reserve(other.slots_.count()); }
+  // Asks the processor for what add() and find() look at first.
+  void prefetch(const EventId& id) const;
   // The position of the event with this id, if there is one below end, which was published after what lies below it was
   // added.
   [[nodiscard]] std::optional<Position> find(const EventId& id, Position end) const;

@@ -24,8 +24,12 @@ std::uint64_t MemoryKeyIndex::Positions::below(Position end) const {
 }
 
 MemoryKeyIndex::Positions MemoryKeyIndex::Postings::positions() const {
-  const std::uint32_t size = count.load(std::memory_order_acquire);
-  return {first, more.load(std::memory_order_acquire), size};  // in this order: whatever is there now holds so many
+  Positions all;
+  all.first_ = first;
+  all.size_ = count.load(std::memory_order_acquire);
+  all.more_ = more.load(std::memory_order_acquire);  // in this order: whatever is there now holds so many
+  if (before != kNotTold) { all.before_ = before; }
+  return all;
 }
 
 const MemoryKeyIndex::Postings* MemoryKeyIndex::Kind::find(const Key& key) const {
@@ -50,7 +54,7 @@ void MemoryKeyIndex::append(Postings& postings, Position position) {
   postings.count.store(count + 1, std::memory_order_release);
 }
 
-void MemoryKeyIndex::add(const Key& key, Position position) {
+void MemoryKeyIndex::add(const Key& key, Position position, std::optional<std::uint64_t> before) {
   Kind& home = kinds_[static_cast<std::size_t>(key.kind) - 1];
   const std::uint32_t hash = slot_hash(key);
   const auto known = home.slots.find(hash, [&](std::uint32_t n) { return home.postings[n].is(key); });
@@ -65,6 +69,7 @@ void MemoryKeyIndex::add(const Key& key, Position position) {
   postings.name = name.data();
   postings.name_size = static_cast<std::uint32_t>(name.size());
   postings.first = position;
+  postings.before = before.value_or(kNotTold);
   postings.count.store(1, std::memory_order_relaxed);
   const auto number = static_cast<std::uint32_t>(home.postings.size());
   home.postings.add_next();
@@ -72,9 +77,17 @@ void MemoryKeyIndex::add(const Key& key, Position position) {
   home.count.store(number + 1, std::memory_order_release);
 }
 
-std::uint64_t MemoryKeyIndex::count(const Key& key, Position end) const {
+void MemoryKeyIndex::reserve_as(const MemoryKeyIndex& other) {
+  for (std::size_t i = 0; i < kinds_.size(); ++i) { kinds_[i].slots.reserve(other.kinds_[i].slots.count()); }
+}
+
+MemoryKeyIndex::Look MemoryKeyIndex::look(const Key& key, Position end) const {
   const Postings* const found = kind(key.kind).find(key);
-  return found == nullptr ? 0 : found->positions().below(end);
+  if (found == nullptr) { return {}; }
+  const Positions all = found->positions();
+  const std::uint64_t count = all.below(end);
+  if (count == 0) { return {}; }
+  return {count, all.before()};
 }
 
 std::size_t MemoryKeyIndex::positions(const Key& key, std::uint64_t ordinal, std::span<Position> into,

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,12 +33,22 @@ struct NamePage {
 // lock, with an end that was published to it after what lies below was added.
 class MemoryKeyIndex {
  public:
-  // Adds a position, no lower than any the key has; one that it has already changes nothing. May throw std::bad_alloc;
-  // nothing is added then.
-  void add(const Key& key, Position position);
+  // Adds a position, no lower than any the key has; one that it has already changes nothing. `before` is how many
+  // positions the key has below this one, here and elsewhere, if who adds it knows. May throw std::bad_alloc; nothing
+  // is added then.
+  void add(const Key& key, Position position, std::optional<std::uint64_t> before = std::nullopt);
+
+  // Makes room for as many keys as another one has. Of the adding thread; may throw std::bad_alloc, and then nothing is
+  // lost.
+  void reserve_as(const MemoryKeyIndex& other);
 
   // How many of the key's positions are below end.
-  [[nodiscard]] std::uint64_t count(const Key& key, Position end) const;
+  [[nodiscard]] std::uint64_t count(const Key& key, Position end) const { return look(key, end).count; }
+  struct Look {
+    std::uint64_t count = 0;
+    std::optional<std::uint64_t> before;  // how many it has before those, if there are any and this was told
+  };
+  [[nodiscard]] Look look(const Key& key, Position end) const;
   // The key's positions from the ordinal-th on, below end: as many as fit; gives how many.
   [[nodiscard]] std::size_t positions(const Key& key, std::uint64_t ordinal, std::span<Position> into,
                                       Position end) const;
@@ -63,19 +74,21 @@ class MemoryKeyIndex {
    public:
     [[nodiscard]] std::uint64_t size() const { return size_; }
     [[nodiscard]] Position operator[](std::uint64_t n) const { return n == 0 ? first_ : more_[n - 1]; }
+    [[nodiscard]] std::optional<std::uint64_t> before() const { return before_; }
     [[nodiscard]] std::uint64_t below(Position end) const;
 
    private:
     friend class MemoryKeyIndex;
-    Positions(Position first, const Position* more, std::uint64_t size) : first_(first), more_(more), size_(size) {}
     Position first_;
-    const Position* more_;  // all but the first
-    std::uint64_t size_;
+    const Position* more_ = nullptr;  // all but the first
+    std::uint64_t size_ = 0;
+    std::optional<std::uint64_t> before_;  // as in Look
   };
   // Calls visit for each key of every kind, with its positions. Only once nobody adds any more.
   void for_each_whole(const std::function<void(const Key&, const Positions&)>& visit) const;
 
  private:
+  static constexpr std::uint64_t kNotTold = UINT64_MAX;
   // One cache line.
   struct alignas(64) Postings {
     platform::Hash128 hash{};
@@ -85,6 +98,7 @@ class MemoryKeyIndex {
     Position first;
     std::atomic<Position*> more = nullptr;  // the others; full ones are replaced by larger ones, and stay
     std::uint32_t room = 0;                 // there; of the adding thread
+    std::uint64_t before = kNotTold;        // the first
 
     [[nodiscard]] bool is(const Key& key) const {
       return hash == key.hash && std::string_view(name, name_size) == key.name;

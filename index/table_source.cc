@@ -15,11 +15,7 @@ Status TableSource::start() {
     table_->keys.for_each_whole(
         [&](const Key& key, const MemoryKeyIndex::Positions& positions) { keys_.push_back({key, positions}); });
     std::ranges::sort(keys_, {}, [](const Entry& entry) { return std::tuple(entry.key.kind, entry.key.name); });
-    std::vector<const Key*> keys;
-    keys.reserve(keys_.size());
-    for (const Entry& entry : keys_) { keys.push_back(&entry.key); }
-    bases_.resize(keys_.size());
-    if (auto done = bases_of_(keys, bases_); !done) { return done; }
+    if (auto done = find_bases(); !done) { return done; }
     ids_.clear();
     ids_.reserve(table_->ids.size());
     table_->ids.for_each_whole([&](const EventId& id, Position position) {
@@ -29,6 +25,22 @@ Status TableSource::start() {
   } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
   next_key_ = next_position_ = next_id_ = 0;
   next_place_ = 0;
+  return {};
+}
+
+Status TableSource::find_bases() {
+  std::vector<const Key*> unknown;
+  bases_.clear();
+  for (const Entry& entry : keys_) {
+    bases_.push_back(entry.positions.before().value_or(0));
+    if (!entry.positions.before()) { unknown.push_back(&entry.key); }
+  }
+  std::vector<std::uint64_t> found(unknown.size());
+  if (auto done = bases_of_(unknown, found); !done) { return done; }
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < keys_.size(); ++i) {
+    if (!keys_[i].positions.before()) { bases_[i] = found[next++]; }
+  }
   return {};
 }
 

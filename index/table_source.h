@@ -16,7 +16,7 @@ namespace tidemark::index {
 // What a run is written from when a table in memory is closed: nobody adds to it any more. Of one thread.
 class TableSource final : public RunSource {
  public:
-  // How many positions keys have before the table.
+  // How many positions keys have before the table: asked for those that it was not told for.
   using BasesOf = std::function<Status(std::span<const Key* const> keys, std::span<std::uint64_t> into)>;
 
   TableSource(std::shared_ptr<const MemoryTable> table, BasesOf bases_of)
@@ -38,6 +38,8 @@ class TableSource final : public RunSource {
     Key key;
     MemoryKeyIndex::Positions positions;
   };
+
+  [[nodiscard]] Status find_bases();
 
   const std::shared_ptr<const MemoryTable> table_;
   const BasesOf bases_of_;

@@ -144,17 +144,34 @@ Status Tiers::counts_in_runs(std::span<const Key* const> keys, Position end, std
 }
 
 Status Tiers::counts(std::span<const Key* const> keys, Position end, std::span<std::uint64_t> into) const {
-  std::ranges::fill(into, 0);
+  std::array<const Key*, kSearchesAtOnce> left{};  // those that no table told the whole of
+  std::array<std::uint64_t*, kSearchesAtOnce> counts{};
+  std::array<std::uint64_t, kSearchesAtOnce> in_runs{};
   for (std::size_t from = 0; from < keys.size(); from += kSearchesAtOnce) {
-    const auto some = keys.subspan(from, std::min(kSearchesAtOnce, keys.size() - from));
-    const auto counts = into.subspan(from, some.size());
-    if (auto done = counts_in_runs(some, end, counts); !done) { return done; }
-    for (const auto& table : tables_) {
-      if (end <= table->first) { break; }
+    std::size_t n = std::min(kSearchesAtOnce, keys.size() - from);
+    for (std::size_t i = 0; i < n; ++i) {
+      left[i] = keys[from + i];
+      counts[i] = &into[from + i];
+      *counts[i] = 0;
+    }
+    for (const auto& table : std::views::reverse(tables_)) {
+      if (end <= table->first || n == 0) { continue; }
+      const auto some = std::span(left).first(n);
       for (const Key* key : some) { table->keys.prefetch_slot(*key); }
       for (const Key* key : some) { table->keys.prefetch_key(*key); }
-      for (std::size_t i = 0; i < some.size(); ++i) { counts[i] += table->keys.count(*some[i], end); }
+      n = 0;
+      for (std::size_t i = 0; i < some.size(); ++i) {
+        const auto seen = table->keys.look(*some[i], end);
+        *counts[i] += seen.count + seen.before.value_or(0);
+        if (seen.before) { continue; }
+        left[n] = left[i];
+        counts[n] = counts[i];
+        ++n;
+      }
     }
+    std::ranges::fill(in_runs, 0);
+    if (auto done = counts_in_runs(std::span(left).first(n), end, std::span(in_runs).first(n)); !done) { return done; }
+    for (std::size_t i = 0; i < n; ++i) { *counts[i] += in_runs[i]; }
   }
   return {};
 }

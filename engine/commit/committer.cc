@@ -142,17 +142,29 @@ Status Committer::write_group(Group& group) {
     frames.reserve(group.members.size());
     for (const auto& member : group.members) { frames.push_back(member.batch->frame()); }
     if (auto appended = writer_.append(frames); !appended) { return appended; }
-    for (const auto& member : group.members) {
-      for (const EventUse& event : member.batch->events()) {
-        catalog_.add(member.batch->keys(), member.batch->names_of(event), event.id,
-                     {member.frame.value(), event.body_offset});
-      }
-    }
+    for (const auto& member : group.members) { add_to_catalog(*member.batch, member.frame); }
     if (keeper_ != nullptr && catalog_.newest_events() >= environment_.index.table_events) { close_table(); }
     return {};
   } catch (const std::bad_alloc&) {
     // In few words: nothing may be thrown at who leads.
     return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory"));
+  }
+}
+
+void Committer::add_to_catalog(const EncodedBatch& batch, Offset frame) {
+  std::vector<Version> versions;
+  versions.reserve(batch.appended_streams());
+  for (std::uint32_t i = 0; i < batch.appended_streams(); ++i) { versions.push_back(batch.first_version(i)); }
+  constexpr std::size_t kAhead = 8;
+  for (std::size_t i = 0; i < batch.events().size(); ++i) {
+    if (i + kAhead < batch.events().size()) {
+      const EventUse& ahead = batch.events()[i + kAhead];
+      catalog_.prefetch(batch.keys().stream(ahead.stream), ahead.id);
+    }
+    const EventUse& event = batch.events()[i];
+    Version& version = versions[event.stream];
+    catalog_.add(batch.keys(), batch.names_of(event), event.id, {frame.value(), event.body_offset}, version);
+    version = version.next();
   }
 }
 

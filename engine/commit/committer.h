@@ -123,9 +123,15 @@ class Committer {
 
   // What a batch's streams, conditions and ids are at some position.
   struct Heads {
-    Position as_of;
+    // Of events, a stream of the batch: as of the log's end, and what the index says of those that were missing.
+    std::vector<std::uint64_t> counts;
+    std::vector<std::optional<std::uint64_t>> recent;
+    std::vector<std::optional<std::uint64_t>> found;
+    std::vector<std::uint32_t> missing;  // the streams that recent_ did not know, at one time or another
+
+    // What was looked up in the index, if anything was.
     std::shared_ptr<const index::Tiers> index;
-    std::vector<std::uint64_t> counts;              // of events, a stream of the batch
+    Position as_of;
     std::vector<std::optional<Position>> matches;   // the first, a condition
     std::vector<std::optional<Position>> id_found;  // an event of the batch
     std::size_t ids_found = 0;
@@ -133,10 +139,12 @@ class Committer {
   enum class Step : std::uint8_t { kGoOn, kWaited };  // kWaited: the lock was let go, look again
 
   // Sequencing.
-  // before: an older look, whose answers about conditions are gone on from.
-  [[nodiscard]] Result<Heads> look_up(const EncodedBatch& batch, std::span<const Condition> conditions,
-                                      bool look_up_made_ids, const Heads& before) const;
+  // The missing streams, the conditions, the ids. Goes on from what an older look found of conditions.
+  [[nodiscard]] Status look_up(const EncodedBatch& batch, std::span<const Condition> conditions, bool look_up_made_ids,
+                               Heads& heads) const;
   [[nodiscard]] Result<Receipt> answer_known(const EncodedBatch& batch, const Heads& heads) const;
+  // False if a stream has to be looked up: it is missing then.
+  [[nodiscard]] bool overlay_counts(const EncodedBatch& batch, Heads& heads) const;
   [[nodiscard]] Status overlay_matches(Heads& heads, std::span<const Condition> conditions);
   [[nodiscard]] bool uses_recent_id(const EncodedBatch& batch) const;
   [[nodiscard]] Result<Step> make_room(Lock& lock, const EncodedBatch& batch, Room room, const std::stop_token& stop);
@@ -152,6 +160,7 @@ class Committer {
   [[nodiscard]] Status write_group(Group& group);
   [[nodiscard]] Status roll(Group& group);
   [[nodiscard]] Status raise_write_limit(Offset end, Offset durable, SegmentNumber highest = {});
+  void add_to_catalog(const EncodedBatch& batch, Offset frame);
   void close_table();
   void sync_log(Lock& lock);
   void finish(Group& group, std::optional<Error> error);

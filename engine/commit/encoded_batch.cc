@@ -316,6 +316,11 @@ std::uint64_t EncodedBatch::assign(const Assignment& assignment, std::span<const
   return trailer;
 }
 
+Version EncodedBatch::first_version(std::uint32_t stream) const {
+  const std::byte* const entry = bytes_.get() + kFrameHeaderBytes + kTableEntryBytes * stream;
+  return Version(load_as<std::uint64_t>(entry) - 1);
+}
+
 BodyView EncodedBatch::body_view() const {
   FrameHeader header{};
   header.flags = flags_;

@@ -82,7 +82,8 @@ class EncodedBatch {
   // Makes the frame whole. first_versions has one entry for each appended stream. Gives the trailer. Does not throw,
   // does not allocate.
   std::uint64_t assign(const Assignment& assignment, std::span<const Version> first_versions);
-  // The frame, after assign.
+  // After assign.
+  [[nodiscard]] Version first_version(std::uint32_t stream) const;
   [[nodiscard]] Bytes frame() const { return {bytes_.get(), frame_bytes_}; }
 
   // Whether an event in the log says the same as the n-th event of this batch, its id left aside.

@@ -43,15 +43,10 @@ bool matches(const index::KeyQuery::Item& item, const BodyKeys& keys, const Even
 
 }  // namespace
 
-std::optional<std::uint64_t> Recent::count(const index::Key& stream) const {
-  const auto found = heads_.find(stream);
-  return found == heads_.end() ? std::nullopt : std::optional(found->second.count);
-}
-
 void Recent::add(std::shared_ptr<const EncodedBatch> batch, Position first, std::span<const Version> first_versions) {
   for (std::uint32_t i = 0; i < batch->appended_streams(); ++i) {
     const StreamUse& use = batch->streams()[i];
-    put(heads_, use.key, {first_versions[i].value() + use.events, first});
+    heads_.set(use.key, first_versions[i].value() + use.events, first + batch->event_count(), begin_);
   }
   if (batch->has_given_ids()) {
     for (const EventUse& event : batch->events()) {
@@ -94,7 +89,7 @@ void Recent::drop_newest(const Entry& entry) {
 }
 
 bool Recent::may_have(const index::Key& key, Position from) const {
-  if (key.kind == index::KeyKind::kStream) { return heads_.contains(key); }
+  if (key.kind == index::KeyKind::kStream) { return heads_.was_set_after(key, from); }
   const auto found = newest_->find(key);
   return found != newest_->end() && found->second.event >= from;
 }
@@ -144,9 +139,6 @@ void Recent::trim(Position end) {
     const Entry& oldest = batches_.front();
     const Position after = oldest.first + oldest.batch->event_count();
     if (after > end) { return; }
-    for (std::uint32_t i = 0; i < oldest.batch->appended_streams(); ++i) {
-      drop(heads_, oldest.batch->streams()[i].key, oldest.first);
-    }
     if (oldest.batch->has_given_ids()) {
       for (const EventUse& event : oldest.batch->events()) {
         if (event.id_given) { ids_.erase(event.id); }

@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "engine/commit/encoded_batch.h"
+#include "engine/commit/stream_heads.h"
 #include "index/key.h"
 #include "index/key_query.h"
 #include "index/memory_id_index.h"
@@ -25,8 +26,10 @@ class Recent {
 
   // Everything sequenced at this position and after is known here.
   [[nodiscard]] Position begin() const { return begin_; }
-  // How many events the stream has, if it was appended to at or after begin().
-  [[nodiscard]] std::optional<std::uint64_t> count(const index::Key& stream) const;
+  // How many events streams have, of each that was appended to at or after begin(), and of many others.
+  void counts(std::span<const StreamUse> streams, std::span<std::optional<std::uint64_t>> into) const {
+    heads_.counts(streams, into);
+  }
   // Whether an id given by a caller was used at or after begin().
   [[nodiscard]] bool knows(const EventId& id) const { return ids_.contains(id); }
 
@@ -44,14 +47,9 @@ class Recent {
     std::shared_ptr<const EncodedBatch> batch;
     Position first;
   };
-  struct Head {
-    std::uint64_t count;
-    Position last_batch;  // first position of the batch that set it; that batch owns the key's name
-  };
-
   struct Newest {
     Position event;
-    Position last_batch;  // as in Head
+    Position last_batch;  // first position of the batch that set it; that batch owns the key's name
   };
   using NewestTable = std::unordered_map<index::Key, Newest, index::KeyHash>;
 
@@ -68,7 +66,7 @@ class Recent {
   Position begin_;
   std::uint64_t bytes_ = 0;
   std::deque<Entry> batches_;
-  std::unordered_map<index::Key, Head, index::KeyHash> heads_;
+  StreamHeads heads_;
   std::unordered_map<EventId, Position, index::EventIdHash> ids_;
   // The newest event of each category, type and tag: once somebody has asked, since most stores never do.
   std::optional<NewestTable> newest_;

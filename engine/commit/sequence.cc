@@ -36,19 +36,17 @@ std::vector<StreamReceipt> name_streams(const EncodedBatch& batch) {
 
 }  // namespace
 
-Result<Committer::Heads> Committer::look_up(const EncodedBatch& batch, std::span<const Condition> conditions,
-                                            bool look_up_made_ids, const Heads& before) const {
-  Heads heads;
+Status Committer::look_up(const EncodedBatch& batch, std::span<const Condition> conditions, bool look_up_made_ids,
+                          Heads& heads) const {
+  const Position before = heads.as_of;
   heads.as_of = written();  // the catalog covers what was written
   heads.index = catalog_.view();
   std::vector<const index::Key*> streams;
-  streams.reserve(batch.streams().size());
-  for (const StreamUse& use : batch.streams()) { streams.push_back(&use.key); }
-  heads.counts.resize(streams.size());
-  if (auto done = heads.index->counts(streams, heads.as_of, heads.counts); !done) {
-    return std::unexpected(std::move(done.error()));
-  }
-  heads.matches = before.matches;
+  streams.reserve(heads.missing.size());
+  for (const std::uint32_t i : heads.missing) { streams.push_back(&batch.streams()[i].key); }
+  std::vector<std::uint64_t> counts(streams.size());
+  if (auto done = heads.index->counts(streams, heads.as_of, counts); !done) { return done; }
+  for (std::size_t i = 0; i < counts.size(); ++i) { heads.found[heads.missing[i]] = counts[i]; }
   heads.matches.resize(conditions.size());
   for (std::size_t i = 0; i < conditions.size(); ++i) {
     const Condition& condition = conditions[i];
@@ -56,13 +54,14 @@ Result<Committer::Heads> Committer::look_up(const EncodedBatch& batch, std::span
     auto positions = index::find_positions(*heads.index, condition.keys, heads.as_of, index::Way::kUp);
     if (!positions) { return std::unexpected(std::move(positions.error())); }
     // Only what is new since the look before: however long that one took, this one catches up.
-    auto match = (*positions)->seek(std::max(condition.from(), before.as_of));
+    auto match = (*positions)->seek(std::max(condition.from(), before));
     if (!match) { return std::unexpected(std::move(match.error())); }
     heads.matches[i] = *match;
   }
   if (batch.has_given_ids() || look_up_made_ids) {
     EventFinder finder(heads.index, segments_.snapshot());
-    heads.id_found.resize(batch.events().size());
+    heads.id_found.assign(batch.events().size(), std::nullopt);
+    heads.ids_found = 0;
     for (std::size_t i = 0; i < batch.events().size(); ++i) {
       const EventUse& event = batch.events()[i];
       if (!event.id_given && !look_up_made_ids) { continue; }
@@ -72,7 +71,7 @@ Result<Committer::Heads> Committer::look_up(const EncodedBatch& batch, std::span
       if (heads.id_found[i]) { ++heads.ids_found; }
     }
   }
-  return heads;
+  return {};
 }
 
 Result<Receipt> Committer::answer_known(const EncodedBatch& batch, const Heads& heads) const {
@@ -130,7 +129,12 @@ Result<Outcome> Committer::sequence(std::shared_ptr<EncodedBatch> batch, std::sp
   std::vector<StreamReceipt> streams = name_streams(*batch);
   bool wait_for_catalog = look_up_made_ids;
   bool asked_for_space = false;
+  const bool asks_more = !conditions.empty() || look_up_made_ids || batch->has_given_ids();
   Heads heads;
+  heads.counts.resize(batch->streams().size());
+  heads.recent.resize(batch->streams().size());
+  heads.found.resize(batch->streams().size());
+  heads.missing.reserve(batch->streams().size());
   for (;;) {
     if (wait_for_catalog) {
       if (auto done = reach(marks().sequenced.position, Level::kWritten, stop); !done) {
@@ -141,18 +145,19 @@ Result<Outcome> Committer::sequence(std::shared_ptr<EncodedBatch> batch, std::sp
       return std::unexpected(
           Error(ErrorCode::kStopped, "stopped before the append had its place; nothing was appended"));
     }
-    auto looked_up = look_up(*batch, conditions, look_up_made_ids, heads);
-    if (!looked_up) { return std::unexpected(std::move(looked_up.error())); }
-    heads = std::move(*looked_up);
+    if (asks_more || !heads.missing.empty()) {
+      if (auto done = look_up(*batch, conditions, look_up_made_ids, heads); !done) {
+        return std::unexpected(std::move(done.error()));
+      }
+    }
     if (heads.ids_found > 0) { return answer(answer_known(*batch, heads), heads.as_of); }
     Lock lock(mutex_);
     for (;;) {
       if (failure_) { return std::unexpected(store_failed()); }
       if (closing_) { return std::unexpected(Error(ErrorCode::kClosed, "the store was closed")); }
       wait_for_catalog = uses_recent_id(*batch);
-      if (wait_for_catalog || heads.as_of < recent_.begin()) { break; }
-      for (std::size_t i = 0; i < heads.counts.size(); ++i) {
-        heads.counts[i] = recent_.count(batch->streams()[i].key).value_or(heads.counts[i]);
+      if (wait_for_catalog || (heads.index && heads.as_of < recent_.begin()) || !overlay_counts(*batch, heads)) {
+        break;
       }
       if (auto good = overlay_matches(heads, conditions); !good) { return std::unexpected(std::move(good.error())); }
       const Standing standing{batch->streams(), heads.counts, conditions, heads.matches};
@@ -176,6 +181,21 @@ Result<Outcome> Committer::sequence(std::shared_ptr<EncodedBatch> batch, std::sp
       }
     }
   }
+}
+
+bool Committer::overlay_counts(const EncodedBatch& batch, Heads& heads) const {
+  recent_.counts(batch.streams(), heads.recent);
+  const std::size_t missing = heads.missing.size();
+  for (std::uint32_t i = 0; i < heads.counts.size(); ++i) {
+    if (heads.recent[i]) {
+      heads.counts[i] = *heads.recent[i];
+    } else if (heads.found[i]) {
+      heads.counts[i] = *heads.found[i];
+    } else {
+      heads.missing.push_back(i);
+    }
+  }
+  return heads.missing.size() == missing;
 }
 
 // What was sequenced since the conditions were looked at.

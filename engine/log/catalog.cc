@@ -25,10 +25,11 @@ void Catalog::set_view(index::Tiers::Runs runs, index::Tiers::Tables tables) {
   view_ = std::make_shared<index::Tiers>(std::move(runs), std::move(tables), healer_);
 }
 
-void Catalog::add(const BodyKeys& keys, const EventNames& event, const EventId& id, const index::Place& place) {
+void Catalog::add(const BodyKeys& keys, const EventNames& event, const EventId& id, const index::Place& place,
+                  std::optional<Version> version) {
   const Position position = newest_->end();
   index::MemoryKeyIndex& table = newest_->keys;
-  table.add(keys.stream(event.stream), position);
+  table.add(keys.stream(event.stream), position, version ? std::optional(version->value()) : std::nullopt);
   if (!keys.category(event.stream).name.empty()) { table.add(keys.category(event.stream), position); }
   table.add(keys.type(event.type), position);
   for (const std::uint32_t tag : event.tags) { table.add(keys.tag(tag), position); }
@@ -38,6 +39,8 @@ void Catalog::add(const BodyKeys& keys, const EventNames& event, const EventId& 
 
 std::shared_ptr<const index::MemoryTable> Catalog::close_table() {
   auto next = std::make_shared<index::MemoryTable>(newest_->end());
+  next->keys.reserve_as(newest_->keys);  // as a rule it becomes like this one
+  next->ids.reserve_as(newest_->ids);
   const std::scoped_lock lock(mutex_);
   index::Tiers::Tables tables = view_->tables();
   tables.push_back(next);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "engine/log/body_keys.h"
 #include "index/memory_table.h"
@@ -30,8 +31,15 @@ class Catalog {
   void heal_with(index::RunHealer* healer);
   [[nodiscard]] index::RunHealer* healer() const { return healer_; }
 
-  // May throw std::bad_alloc. Adding an event that is there already (after such a throw) is not supported.
-  void add(const BodyKeys& keys, const EventNames& event, const EventId& id, const index::Place& place);
+  // The event with the next position; with its version, if every event of its stream before it is in the catalog. May
+  // throw std::bad_alloc; then the same event can be added again.
+  void add(const BodyKeys& keys, const EventNames& event, const EventId& id, const index::Place& place,
+           std::optional<Version> version = std::nullopt);
+  // Asks the processor for what add() looks at first. Of the adding thread.
+  void prefetch(const index::Key& stream, const EventId& id) const {
+    newest_->keys.prefetch_slot(stream);
+    newest_->ids.prefetch(id);
+  }
   // Begins a new table after what was added; gives the one that nobody adds to any more. Of the adding thread; may
   // throw std::bad_alloc, and then nothing has changed.
   std::shared_ptr<const index::MemoryTable> close_table();

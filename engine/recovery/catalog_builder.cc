@@ -26,10 +26,9 @@ bool CatalogBuilder::operator()(const ScannedFrame& frame) {
   }
   if (before_ != next_versions_) { return false; }
   const auto take = [&](const EventRecord& record, std::uint32_t offset) {
-    if (frame.body.first_version(record.stream) + record.ordinal != Version(next_versions_[record.stream]++)) {
-      return false;
-    }
-    events_.push_back({record.stream, record.type, tags_.size(), record.tags.size(), offset, record.id});
+    const Version version(next_versions_[record.stream]++);
+    if (frame.body.first_version(record.stream) + record.ordinal != version) { return false; }
+    events_.push_back({version, record.stream, record.type, tags_.size(), record.tags.size(), offset, record.id});
     tags_.insert(tags_.end(), record.tags.begin(), record.tags.end());
     return true;
   };
@@ -37,7 +36,7 @@ bool CatalogBuilder::operator()(const ScannedFrame& frame) {
   const Offset place(frame.segment.base().value() + frame.offset);
   for (const Event& event : events_) {
     const auto tags = std::span(tags_).subspan(event.first_tag, event.tags);
-    catalog_.add(keys, {event.stream, event.type, tags}, event.id, {place.value(), event.offset});
+    catalog_.add(keys, {event.stream, event.type, tags}, event.id, {place.value(), event.offset}, event.version);
   }
   return true;
 }

@@ -31,6 +31,7 @@ class CatalogBuilder {
 
  private:
   struct Event {
+    Version version;
     std::uint32_t stream;
     std::uint32_t type;
     std::size_t first_tag;
