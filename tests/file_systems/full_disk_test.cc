@@ -91,9 +91,10 @@ TEST_P(FullDiskTest, IsAnErrorAndNothingElse) {
     } else {
       EXPECT_EQ(full->code(), ErrorCode::kNoSpace) << to_string(*full);
       expect_events(*store, count);
-      // The next one tries again, finds the same, and nothing was appended by either.
-      const auto again = append_one(*store, count);
-      ASSERT_FALSE(again);
+      // The next one tries again and finds the same, unless index files that were merged made room meanwhile. Of what
+      // failed nothing was appended.
+      auto again = append_one(*store, count);
+      for (; again; again = append_one(*store, count)) { ASSERT_LT(++count, 100'000U); }
       EXPECT_EQ(again.error().code(), ErrorCode::kNoSpace) << to_string(again.error());
       expect_events(*store, count);
       // Room is made, and the same opening goes on.
