@@ -22,6 +22,13 @@ bool is_saved(const index::Run& run) { return !run.path().empty(); }
 
 // How often a merge looks whether a table is due.
 constexpr std::uint64_t kCallsBetweenLooks = 16;
+// Each of them has its pages in memory.
+constexpr std::size_t kMergedAtOnce = 64;
+// So much a close may merge: some tens of milliseconds.
+constexpr std::uint64_t kTablesMergedAtClose = 4;
+
+constexpr unsigned kLevels = 64;
+constexpr unsigned kNever = kLevels;
 
 // Asks before each of its parts whether to go on; if not, it ends with kStopped.
 class InterruptibleSource final : public index::RunSource {
@@ -153,7 +160,7 @@ void IndexKeeper::work() {
     well = well && counters().failures == failures;
   }
   // A disk that does not take a table takes no merge: trying would only keep it full for others.
-  if (well) { merge(); }
+  if (well) { merge(index::kRunEventsMax, false); }
 }
 
 void IndexKeeper::finish(bool clean) {
@@ -166,6 +173,8 @@ void IndexKeeper::finish(bool clean) {
   while (const auto closed = oldest_due()) {
     if (!replace_table(*closed, false)) { return; }
   }
+  // Writers that live shortly would leave file after file, and never come to merging them.
+  if (files_) { merge(kTablesMergedAtClose * policy_.table_events, true); }
   remove_superseded();
 }
 
@@ -215,7 +224,7 @@ bool IndexKeeper::save_unsaved() {
     const Tiers::Runs& runs = view->runs();
     for (std::size_t n = 0; n < runs.size(); ++n) {
       if (is_saved(*runs[n])) { continue; }
-      if (replace_runs(runs, {.first = n, .count = 1}) != Replaced::kDone) { return false; }
+      if (replace_runs(runs, {.first = n, .count = 1}, false) != Replaced::kDone) { return false; }
       const std::scoped_lock lock(mutex_);
       ++counters_.saved_later;
     }
@@ -225,13 +234,13 @@ bool IndexKeeper::save_unsaved() {
 
 // --- Merging ---
 
-void IndexKeeper::merge() {
+void IndexKeeper::merge(std::uint64_t events_max, bool at_close) {
   (void)attempt([&] {
-    while (!stopping_.load(std::memory_order_relaxed)) {
+    while (at_close || !stopping_.load(std::memory_order_relaxed)) {
       const auto view = catalog_.view();
-      const auto group = due_group(view->runs());
+      const auto group = due_group(view->runs(), events_max);
       if (!group) { return true; }
-      const Replaced replaced = replace_runs(view->runs(), *group);
+      const Replaced replaced = replace_runs(view->runs(), *group, !at_close);
       if (replaced == Replaced::kFailed) { return true; }
       if (replaced == Replaced::kHealed) { continue; }
       {
@@ -244,20 +253,32 @@ void IndexKeeper::merge() {
   });
 }
 
-// The neighbours at the end whose level is that of the last one. One that is smaller than what comes after it counts
-// with that, otherwise it would keep its neighbours apart for ever. Who makes no files leaves those that there are.
-std::optional<IndexKeeper::Group> IndexKeeper::due_group(const Tiers::Runs& runs) const {
-  if (runs.empty()) { return std::nullopt; }
-  const unsigned level = level_of(*runs.back());
-  std::size_t first = runs.size();
-  const auto belongs = [&](const index::Run& run) {
-    return run.first() >= merge_from_ && level_of(run) <= level && (files_ || !is_saved(run));
-  };
-  while (first > 0 && belongs(*runs[first - 1])) { --first; }
-  const std::size_t count = runs.size() - first;
-  if (count < std::max<std::uint64_t>(policy_.merge_runs, 2)) { return std::nullopt; }
-  if (runs.back()->end() - runs[first]->first() > index::kRunEventsMax) { return std::nullopt; }
-  return Group{.first = first, .count = count};
+// Neighbours of one level, of the lowest that has enough of them, the newest ones. One that is smaller than what comes
+// after it counts with that, otherwise it would keep its neighbours apart for ever. Who makes no files leaves those
+// that there are.
+std::optional<IndexKeeper::Group> IndexKeeper::due_group(const Tiers::Runs& runs, std::uint64_t events_max) const {
+  std::vector<unsigned> levels;
+  for (const auto& run : runs) {
+    const bool is_ours = run->first() >= merge_from_ && (files_ || !is_saved(*run));
+    levels.push_back(is_ours ? level_of(*run) : kNever);
+  }
+  const std::size_t enough = std::max<std::uint64_t>(policy_.merge_runs, 2);
+  for (unsigned level = 0; level < kLevels; ++level) {
+    for (std::size_t end = runs.size(); end > 0;) {
+      if (levels[end - 1] != level) {
+        --end;
+        continue;
+      }
+      std::size_t first = end;
+      while (first > 0 && levels[first - 1] <= level && end - first < kMergedAtOnce &&
+             runs[end - 1]->end() - runs[first - 1]->first() <= events_max) {
+        --first;
+      }
+      if (end - first >= enough) { return Group{.first = first, .count = end - first}; }
+      end = std::min(first, end - 1);
+    }
+  }
+  return std::nullopt;
 }
 
 unsigned IndexKeeper::level_of(const index::Run& run) const {
@@ -268,10 +289,10 @@ unsigned IndexKeeper::level_of(const index::Run& run) const {
   return level;
 }
 
-IndexKeeper::Replaced IndexKeeper::replace_runs(const Tiers::Runs& all, const Group& group) {
+IndexKeeper::Replaced IndexKeeper::replace_runs(const Tiers::Runs& all, const Group& group, bool may_stop) {
   const auto begin = all.begin() + static_cast<std::ptrdiff_t>(group.first);
   const Tiers::Runs inputs(begin, begin + static_cast<std::ptrdiff_t>(group.count));
-  auto made = write_runs(inputs);
+  auto made = write_runs(inputs, may_stop);
   if (!made) {
     if (made.error().code() == ErrorCode::kStopped) { return Replaced::kFailed; }
     if (heal(inputs, made.error())) { return Replaced::kHealed; }
@@ -299,7 +320,7 @@ bool IndexKeeper::heal(const Tiers::Runs& inputs, const Error& error) {
   return damaged != inputs.end() && catalog_.healer()->heal(*damaged).has_value();
 }
 
-Result<RunPointer> IndexKeeper::write_runs(const Tiers::Runs& inputs) {
+Result<RunPointer> IndexKeeper::write_runs(const Tiers::Runs& inputs, bool may_stop) {
   const auto first = decode_index_note(inputs.front()->note());
   const auto last = decode_index_note(inputs.back()->note());
   if (!first || !last) {
@@ -309,8 +330,7 @@ Result<RunPointer> IndexKeeper::write_runs(const Tiers::Runs& inputs) {
   auto merged = index::MergedRunSource::make(inputs);
   if (!merged) { return std::unexpected(std::move(merged.error())); }
   const IndexNote note{.at_end = last->at_end, .trailer_before = first->trailer_before};
-  // One alone is no merge, and is written at the end, too.
-  if (inputs.size() == 1) { return make(**merged, note); }
+  if (!may_stop) { return make(**merged, note); }
   // A large merge takes long. A store that closes must not wait for it, and tables must not gather in memory
   // meanwhile: their runs come behind those that are merged, which keep their place in the list.
   std::uint64_t calls = 0;

@@ -65,7 +65,7 @@ class IndexKeeper {
   // Without a thread: does what is due. By one thread at a time.
   void work();
   // Ends the thread; a merge that is under way is dropped. With clean, the closed tables that are durable and runs that
-  // were not saved are written now. Once.
+  // were not saved are written now, and small runs merged. Once.
   void finish(bool clean);
 
   // What went wrong last, if anything did.
@@ -94,14 +94,15 @@ class IndexKeeper {
   [[nodiscard]] std::optional<Closed> oldest_due() const;
   [[nodiscard]] bool replace_table(const Closed& closed, bool also_in_memory);
   [[nodiscard]] bool save_unsaved();
-  void merge();
-  [[nodiscard]] std::optional<Group> due_group(const index::Tiers::Runs& runs) const;
+  // What is due, into runs of no more events than these.
+  void merge(std::uint64_t events_max, bool at_close);
+  [[nodiscard]] std::optional<Group> due_group(const index::Tiers::Runs& runs, std::uint64_t events_max) const;
   [[nodiscard]] unsigned level_of(const index::Run& run) const;
   enum class Replaced : std::uint8_t { kDone, kHealed, kFailed };  // kHealed: one of them was, look again
-  [[nodiscard]] Replaced replace_runs(const index::Tiers::Runs& all, const Group& group);
+  [[nodiscard]] Replaced replace_runs(const index::Tiers::Runs& all, const Group& group, bool may_stop);
   [[nodiscard]] bool heal(const index::Tiers::Runs& inputs, const Error& error);
   [[nodiscard]] Result<std::shared_ptr<const index::Run>> make(index::RunSource& source, const IndexNote& note) const;
-  [[nodiscard]] Result<std::shared_ptr<const index::Run>> write_runs(const index::Tiers::Runs& inputs);
+  [[nodiscard]] Result<std::shared_ptr<const index::Run>> write_runs(const index::Tiers::Runs& inputs, bool may_stop);
   void remove_superseded();
   bool failed(Error error);
   template <class Work>

@@ -283,20 +283,20 @@ TEST(IndexKeeperTest, ADamagedRunIsLeftAloneWithItsGroup) {
   Folder folder(200);
   {
     Life life(folder);
-    life.add_table();
-    life.add_table();
+    life.add_table(15);
+    life.add_table(15);
     life.keeper.work();
-    life.add_table();
-    life.keeper.finish(true);  // does not merge
+    life.add_table(15);
+    life.keeper.finish(true);  // does not merge so much
   }
-  const auto damaged = folder.folder / index_file_name({Position(8), Position(16)});
+  const auto damaged = folder.folder / index_file_name({Position(15), Position(30)});
   folder.flip(damaged, 600);
   Life life(folder);
-  ASSERT_EQ(life.catalog.end(), Position(24));
+  ASSERT_EQ(life.catalog.end(), Position(45));
   life.keeper.work();
   ASSERT_TRUE(fails_with(life.keeper.last_error(), ErrorCode::kDamaged));
   EXPECT_EQ(life.keeper.last_error().error().path(), damaged);
-  EXPECT_EQ(life.run_sizes(), (std::vector<std::uint64_t>{8, 8, 8}));
+  EXPECT_EQ(life.run_sizes(), (std::vector<std::uint64_t>{15, 15, 15}));
   EXPECT_EQ(folder.files.files().size(), 3U);
   const auto failures = life.keeper.counters().failures;
   const auto calls = folder.files.calls();

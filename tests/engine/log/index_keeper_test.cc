@@ -120,12 +120,53 @@ TEST(IndexKeeperTest, FinishWritesWhatIsLeft) {
   }
 }
 
-// Short lives leave small runs: those are merged once there is time.
+// Lives that end soon leave small runs: a close merges them.
+TEST(IndexKeeperTest, SmallRunsAreMergedAtTheEnd) {
+  for (const bool clean : {false, true}) {
+    Folder folder(100);
+    std::vector<std::vector<std::uint64_t>> sizes;
+    for (int i = 0; i < 7; ++i) {
+      Life life(folder);
+      life.add_table(5);
+      life.keeper.finish(clean);
+      sizes.push_back(life.run_sizes());
+    }
+    if (clean) {
+      EXPECT_EQ(sizes,
+                (std::vector<std::vector<std::uint64_t>>{{5}, {5, 5}, {15}, {15, 5}, {25}, {25, 5}, {25, 5, 5}}));
+      EXPECT_EQ(folder.files.files().size(), 3U);
+    } else {
+      EXPECT_TRUE(sizes.back().empty());
+    }
+    EXPECT_EQ(folder.expect_right(), clean ? 35U : 0U);
+  }
+}
+
+// A merge that was dropped leaves its runs, and others come behind them.
+TEST(IndexKeeperTest, NeighboursAreMergedWhereverTheyLie) {
+  Folder folder(200);
+  folder.index.merge_runs = 1000;
+  {
+    Life life(folder);
+    for (const std::uint64_t events : {24U, 30U, 3U, 24U, 8U, 8U}) { life.add_table(events); }
+    life.keeper.finish(true);
+    ASSERT_EQ(life.run_sizes(), (std::vector<std::uint64_t>{24, 30, 3, 24, 8, 8}));
+  }
+  folder.index.merge_runs = 3;
+  Life life(folder);
+  life.keeper.work();
+  EXPECT_EQ(life.run_sizes(), (std::vector<std::uint64_t>{81, 8, 8}));  // the two wait for a third
+  EXPECT_EQ(life.keeper.counters().merges, 1U);
+  EXPECT_EQ(folder.expect_right(), 97U);
+  life.expect_right();
+}
+
+// Large runs are merged once there is time.
 TEST(IndexKeeperTest, TheThreadMergesWhatItFinds) {
   Folder folder(100, kSmall, true);
   for (int i = 0; i < 3; ++i) {
     Life life(folder);
-    life.add_table(5);
+    life.add_table(15);
     life.keeper.finish(true);
     EXPECT_EQ(life.run_sizes().size(), static_cast<std::size_t>(i + 1));
   }
@@ -133,15 +174,15 @@ TEST(IndexKeeperTest, TheThreadMergesWhatItFinds) {
   life.keeper.start();
   while (life.keeper.counters().merges == 0) { std::this_thread::yield(); }
   life.keeper.finish(true);
-  EXPECT_EQ(life.run_sizes(), std::vector<std::uint64_t>{15});
-  EXPECT_EQ(folder.expect_right(), 15U);
+  EXPECT_EQ(life.run_sizes(), std::vector<std::uint64_t>{45});
+  EXPECT_EQ(folder.expect_right(), 45U);
 }
 
 TEST(IndexKeeperTest, AMergeIsDroppedWhenTheStoreCloses) {
   Folder folder(100);
   {
     Life life(folder);
-    for (int i = 0; i < 3; ++i) { life.add_table(); }
+    for (int i = 0; i < 3; ++i) { life.add_table(15); }
     life.keeper.finish(true);
   }
   Life life(folder);
@@ -153,9 +194,9 @@ TEST(IndexKeeperTest, AMergeIsDroppedWhenTheStoreCloses) {
   folder.files.set_fault_rule({});
   EXPECT_EQ(life.keeper.counters().merges, 0U);
   EXPECT_EQ(life.keeper.counters().failures, 0U);
-  EXPECT_EQ(life.run_sizes(), (std::vector<std::uint64_t>{8, 8, 8}));
+  EXPECT_EQ(life.run_sizes(), (std::vector<std::uint64_t>{15, 15, 15}));
   EXPECT_EQ(folder.files.files().size(), 3U);
-  EXPECT_EQ(folder.expect_right(), 24U);
+  EXPECT_EQ(folder.expect_right(), 45U);
   life.expect_right();
 }
 
@@ -164,14 +205,14 @@ TEST(IndexKeeperTest, TablesAreWrittenInTheMiddleOfAMerge) {
   Folder folder(200);
   {
     Life life(folder);
-    for (int i = 0; i < 3; ++i) { life.add_table(); }
+    for (int i = 0; i < 3; ++i) { life.add_table(15); }
     life.keeper.finish(true);
   }
   Life life(folder);
   std::vector<std::string> named;
   folder.files.set_fault_rule([&](const SeamCall& call) -> std::optional<SeamFault> {
     if (call.kind == SeamCall::Kind::kRename) { named.emplace_back(call.path.substr(call.path.rfind('/') + 1)); }
-    if (call.kind == SeamCall::Kind::kOpen && named.empty() && life.catalog.end() == Position(24)) {
+    if (call.kind == SeamCall::Kind::kOpen && named.empty() && life.catalog.end() == Position(45)) {
       life.add_table();
       life.add_table();
     }
@@ -182,9 +223,9 @@ TEST(IndexKeeperTest, TablesAreWrittenInTheMiddleOfAMerge) {
   const auto name = [](std::uint64_t first, std::uint64_t end) {
     return index_file_name({Position(first), Position(end)}) + std::string(kTemporarySuffix);
   };
-  EXPECT_EQ(named, (std::vector{name(24, 32), name(32, 40), name(0, 24)}));
-  EXPECT_EQ(life.run_sizes(), (std::vector<std::uint64_t>{24, 8, 8}));
-  EXPECT_EQ(folder.expect_right(), 40U);
+  EXPECT_EQ(named, (std::vector{name(45, 53), name(53, 61), name(0, 45)}));
+  EXPECT_EQ(life.run_sizes(), (std::vector<std::uint64_t>{45, 8, 8}));
+  EXPECT_EQ(folder.expect_right(), 61U);
   life.expect_right();
 }
 
