@@ -2,6 +2,8 @@
 #include "engine/recovery/index_files.h"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <cstddef>
 #include <memory>
 #include <set>
@@ -32,9 +34,16 @@ struct Look {
   std::vector<Candidate> candidates;  // by first, then by end
   std::vector<std::filesystem::path> files;
   std::vector<std::filesystem::path> temporaries;
-  bool lost_some = false;        // a file went away under the look
-  bool short_of_memory = false;  // for one of them
+  bool lost_some = false;    // a file went away under the look
+  bool missed_some = false;  // one could not be looked at, and may be whole
 };
+
+// Whether the error is about who looks, and not about the file.
+bool is_ours(const Error& error) {
+  if (error.code() == ErrorCode::kOutOfMemory) { return true; }
+  constexpr std::array kOurs = {ENOMEM, EMFILE, ENFILE, EACCES, EPERM};
+  return std::ranges::find(kOurs, error.system_error()) != kOurs.end();
+}
 
 Result<Candidate> open_candidate(platform::FileSystem& files, const std::filesystem::path& path,
                                  const IndexRange& range, const FileId& log_id) {
@@ -68,8 +77,8 @@ Result<Look> look_at(platform::FileSystem& files, const std::filesystem::path& f
     } else if (candidate.error().code() == ErrorCode::kNotFound) {
       look.lost_some = true;
       continue;
-    } else if (candidate.error().code() == ErrorCode::kOutOfMemory) {
-      look.short_of_memory = true;
+    } else if (is_ours(candidate.error())) {
+      look.missed_some = true;
     }
     look.files.push_back(std::move(path));
   }
@@ -135,8 +144,8 @@ FoundIndex choose(Look look) {
   for (auto& path : look.files) {
     if (!taken.contains(path)) { found.leftovers.push_back(std::move(path)); }
   }
-  // What there was no memory for may be as good as what was taken.
-  if (look.short_of_memory) { found.leftovers.clear(); }
+  // It may be as good as what was taken.
+  if (look.missed_some) { found.leftovers.clear(); }
   for (auto& path : look.temporaries) { found.leftovers.push_back(std::move(path)); }
   return found;
 }

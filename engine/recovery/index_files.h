@@ -30,9 +30,9 @@ struct FoundIndex {
   std::vector<std::filesystem::path> leftovers;
 };
 
-// Looks for the runs that lead furthest. Changes nothing. A file that is damaged, foreign, or not to be read is a
-// leftover; it is no error. Of a run no more is read here than its header and its
-// checksums, so that what else is damaged in it shows when it is asked.
+// Looks for the runs that lead furthest. Changes nothing. A file that is damaged, foreign, or cannot be read is a
+// leftover, but for want of memory, descriptors or rights: then nothing is. It is no error. Of a run no more is read
+// here than its header and its checksums, so that what else is damaged in it shows when it is asked.
 //
 // Whether the log agrees with what the runs say, the scan must find out that goes on from their end. Errors: what
 // listing the folder says, and kOutOfMemory.
