@@ -2,6 +2,7 @@
 #include "index/memory_key_index.h"
 
 #include <algorithm>
+#include <new>
 #include <ranges>
 
 #include "platform/prefetch.h"
@@ -43,6 +44,7 @@ void MemoryKeyIndex::append(Postings& postings, Position position) {
   if ((count == 1 ? postings.first : more[count - 2]) == position) { return; }
   const std::uint32_t used = count - 1;
   if (used == postings.room) {
+    if (postings.room > UINT32_MAX / 2) { throw std::bad_alloc(); }
     const std::uint32_t room = std::max(2 * postings.room, kRoomFirst);
     auto* const larger = arena_.array<Position>(room);
     if (used > 0) { std::copy_n(more, used, larger); }

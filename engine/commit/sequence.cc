@@ -135,6 +135,11 @@ Result<Outcome> Committer::sequence(std::shared_ptr<EncodedBatch> batch, std::sp
   heads.recent.resize(batch->streams().size());
   heads.found.resize(batch->streams().size());
   heads.missing.reserve(batch->streams().size());
+  if (asks_more) {
+    // One look at the index is to serve for all.
+    const Lock lock(mutex_);
+    (void)overlay_counts(*batch, heads);
+  }
   for (;;) {
     if (wait_for_catalog) {
       if (auto done = reach(marks().sequenced.position, Level::kWritten, stop); !done) {

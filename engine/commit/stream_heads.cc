@@ -68,11 +68,12 @@ void StreamHeads::set(const index::Key& stream, std::uint64_t count, Position ba
   }
   if (young_->bytes >= kGenerationBytes && old_->batch_end <= kept) {
     auto fresh = std::make_unique<Generation>();
+    fresh->slots.reserve(young_->slots.count());  // all appenders wait: no growing by and by
     old_ = std::exchange(young_, std::move(fresh));
   }
   young_->slots.make_room();
   const std::string_view name = young_->names.copy(stream.name);
-  young_->heads.push_back({name.data(), static_cast<std::uint32_t>(name.size()), count, batch_end});
+  young_->heads.add({name.data(), static_cast<std::uint32_t>(name.size()), count, batch_end});
   young_->slots.add(slot_hash(stream), static_cast<std::uint32_t>(young_->heads.size() - 1));
   young_->bytes += kHeadBytes + name.size();
   young_->batch_end = batch_end;

@@ -10,13 +10,14 @@
 
 #include "engine/commit/encoded_batch.h"
 #include "index/arena.h"
+#include "index/growing_table.h"
 #include "index/hash_slots.h"
 #include "index/key.h"
 #include "tidemark/types.hpp"
 
 namespace tidemark::engine {
 
-// How many events streams have, of those appended to last: as many as some megabytes hold, and all that may not be
+// How many events streams have, of those appended to last: as many as 16 to 32 MiB hold, and all that may not be
 // forgotten yet. In two generations: what is set goes into the younger one; when that is full it becomes the older one,
 // whose place it takes. Of one thread at a time.
 class StreamHeads {
@@ -29,21 +30,21 @@ class StreamHeads {
   [[nodiscard]] bool was_set_after(const index::Key& stream, Position position) const;
 
   // The stream has so many events now, by a batch that ends here: no earlier than that of the call before. What was set
-  // by batches that end behind `kept` is not forgotten. May throw std::bad_alloc; nothing has changed then.
+  // by batches that end behind `kept` is not forgotten. May throw std::bad_alloc; nothing is set then.
   void set(const index::Key& stream, std::uint64_t count, Position batch_end, Position kept);
 
  private:
   struct Head {
-    const char* name;
-    std::uint32_t name_size;
-    std::uint64_t count;
+    const char* name = nullptr;
+    std::uint32_t name_size = 0;
+    std::uint64_t count = 0;
     Position batch_end;
 
     [[nodiscard]] bool is(const index::Key& stream) const { return std::string_view(name, name_size) == stream.name; }
   };
   struct Generation {
     index::HashSlots slots;
-    std::vector<Head> heads;
+    index::GrowingTable<Head, 64> heads;
     index::Arena names;
     std::uint64_t bytes = 0;
     Position batch_end;  // the last of them

@@ -24,8 +24,8 @@ bool is_saved(const index::Run& run) { return !run.path().empty(); }
 constexpr std::uint64_t kCallsBetweenLooks = 16;
 // Each of them has its pages in memory.
 constexpr std::size_t kMergedAtOnce = 64;
-// So much a close may merge: some tens of milliseconds.
-constexpr std::uint64_t kTablesMergedAtClose = 4;
+// So much a close may merge in all, some tens of milliseconds: four tables, each a batch larger than it should be.
+constexpr std::uint64_t kTablesMergedAtClose = 5;
 
 constexpr unsigned kLevels = 64;
 constexpr unsigned kNever = kLevels;
@@ -160,7 +160,7 @@ void IndexKeeper::work() {
     well = well && counters().failures == failures;
   }
   // A disk that does not take a table takes no merge: trying would only keep it full for others.
-  if (well) { merge(index::kRunEventsMax, false); }
+  if (well) { merge(); }
 }
 
 void IndexKeeper::finish(bool clean) {
@@ -174,7 +174,7 @@ void IndexKeeper::finish(bool clean) {
     if (!replace_table(*closed, false)) { return; }
   }
   // Writers that live shortly would leave file after file, and never come to merging them.
-  if (files_) { merge(kTablesMergedAtClose * policy_.table_events, true); }
+  if (files_) { merge_some(kTablesMergedAtClose * policy_.table_events); }
   remove_superseded();
 }
 
@@ -224,7 +224,7 @@ bool IndexKeeper::save_unsaved() {
     const Tiers::Runs& runs = view->runs();
     for (std::size_t n = 0; n < runs.size(); ++n) {
       if (is_saved(*runs[n])) { continue; }
-      if (replace_runs(runs, {.first = n, .count = 1}, false) != Replaced::kDone) { return false; }
+      if (replace_runs(runs, {.first = n, .count = 1}, Merging::kOneAlone) != Replaced::kDone) { return false; }
       const std::scoped_lock lock(mutex_);
       ++counters_.saved_later;
     }
@@ -234,13 +234,13 @@ bool IndexKeeper::save_unsaved() {
 
 // --- Merging ---
 
-void IndexKeeper::merge(std::uint64_t events_max, bool at_close) {
+void IndexKeeper::merge() {
   (void)attempt([&] {
-    while (at_close || !stopping_.load(std::memory_order_relaxed)) {
+    while (!stopping_.load(std::memory_order_relaxed)) {
       const auto view = catalog_.view();
-      const auto group = due_group(view->runs(), events_max);
+      const auto group = due_group(view->runs(), index::kRunEventsMax);
       if (!group) { return true; }
-      const Replaced replaced = replace_runs(view->runs(), *group, !at_close);
+      const Replaced replaced = replace_runs(view->runs(), *group, Merging::kInTheBackground);
       if (replaced == Replaced::kFailed) { return true; }
       if (replaced == Replaced::kHealed) { continue; }
       {
@@ -250,6 +250,20 @@ void IndexKeeper::merge(std::uint64_t events_max, bool at_close) {
       remove_superseded();
     }
     return true;
+  });
+}
+
+void IndexKeeper::merge_some(std::uint64_t events) {
+  (void)attempt([&] {
+    for (;;) {
+      const auto view = catalog_.view();
+      const Tiers::Runs& runs = view->runs();
+      const auto group = due_group(runs, events);
+      if (!group || replace_runs(runs, *group, Merging::kAtTheEnd) != Replaced::kDone) { return true; }
+      events -= runs[group->first + group->count - 1]->end() - runs[group->first]->first();
+      const std::scoped_lock lock(mutex_);
+      ++counters_.merges;
+    }
   });
 }
 
@@ -270,12 +284,12 @@ std::optional<IndexKeeper::Group> IndexKeeper::due_group(const Tiers::Runs& runs
         continue;
       }
       std::size_t first = end;
-      while (first > 0 && levels[first - 1] <= level && end - first < kMergedAtOnce &&
-             runs[end - 1]->end() - runs[first - 1]->first() <= events_max) {
-        --first;
-      }
+      const auto fits = [&](const index::Run& run) {
+        return end - first < kMergedAtOnce && runs[end - 1]->end() - run.first() <= events_max;
+      };
+      while (first > 0 && levels[first - 1] <= level && fits(*runs[first - 1])) { --first; }
       if (end - first >= enough) { return Group{.first = first, .count = end - first}; }
-      end = std::min(first, end - 1);
+      --end;
     }
   }
   return std::nullopt;
@@ -289,13 +303,14 @@ unsigned IndexKeeper::level_of(const index::Run& run) const {
   return level;
 }
 
-IndexKeeper::Replaced IndexKeeper::replace_runs(const Tiers::Runs& all, const Group& group, bool may_stop) {
+IndexKeeper::Replaced IndexKeeper::replace_runs(const Tiers::Runs& all, const Group& group, Merging how) {
   const auto begin = all.begin() + static_cast<std::ptrdiff_t>(group.first);
   const Tiers::Runs inputs(begin, begin + static_cast<std::ptrdiff_t>(group.count));
-  auto made = write_runs(inputs, may_stop);
+  auto made = write_runs(inputs, how == Merging::kInTheBackground);
   if (!made) {
     if (made.error().code() == ErrorCode::kStopped) { return Replaced::kFailed; }
-    if (heal(inputs, made.error())) { return Replaced::kHealed; }
+    // That may take long: at the end it is left to the next opening.
+    if (how != Merging::kAtTheEnd && heal(inputs, made.error())) { return Replaced::kHealed; }
     if (made.error().code() == ErrorCode::kDamaged) { merge_from_ = inputs.back()->end(); }
     failed(std::move(made.error()));
     return Replaced::kFailed;

@@ -94,12 +94,14 @@ class IndexKeeper {
   [[nodiscard]] std::optional<Closed> oldest_due() const;
   [[nodiscard]] bool replace_table(const Closed& closed, bool also_in_memory);
   [[nodiscard]] bool save_unsaved();
-  // What is due, into runs of no more events than these.
-  void merge(std::uint64_t events_max, bool at_close);
+  void merge();
+  // As long as it is of no more than these events in all.
+  void merge_some(std::uint64_t events);
   [[nodiscard]] std::optional<Group> due_group(const index::Tiers::Runs& runs, std::uint64_t events_max) const;
   [[nodiscard]] unsigned level_of(const index::Run& run) const;
+  enum class Merging : std::uint8_t { kInTheBackground, kAtTheEnd, kOneAlone };
   enum class Replaced : std::uint8_t { kDone, kHealed, kFailed };  // kHealed: one of them was, look again
-  [[nodiscard]] Replaced replace_runs(const index::Tiers::Runs& all, const Group& group, bool may_stop);
+  [[nodiscard]] Replaced replace_runs(const index::Tiers::Runs& all, const Group& group, Merging how);
   [[nodiscard]] bool heal(const index::Tiers::Runs& inputs, const Error& error);
   [[nodiscard]] Result<std::shared_ptr<const index::Run>> make(index::RunSource& source, const IndexNote& note) const;
   [[nodiscard]] Result<std::shared_ptr<const index::Run>> write_runs(const index::Tiers::Runs& inputs, bool may_stop);

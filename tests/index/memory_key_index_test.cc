@@ -182,6 +182,7 @@ TEST(MemoryKeyIndex, ReadersBesideTheAdder) {
     for (int t = 0; t < 3; ++t) {
       readers.emplace_back([&] {
         std::uint64_t end = 0;
+        std::uint64_t ahead = 0;
         while (end < kCount) {
           end = published.load(std::memory_order_acquire);
           const std::string name = "k" + std::to_string(end % 10);
@@ -193,11 +194,16 @@ TEST(MemoryKeyIndex, ReadersBesideTheAdder) {
             wrong = true;
           }
           (void)index.list(KeyKind::kStream, {.limit = 3}, Position(end));
+          // One that is just coming.
+          const std::string ahead_name = "fresh " + std::to_string(end + ahead++ % 50);
+          const Key fresh = make_key(KeyKind::kType, ahead_name);
+          if (index.count(fresh, Position(end)) != 0) { wrong = true; }
         }
       });
     }
     for (std::uint64_t p = 0; p < kCount; ++p) {
       index.add(make_key(KeyKind::kStream, "k" + std::to_string(p % 10)), Position(p));
+      index.add(make_key(KeyKind::kType, "fresh " + std::to_string(p)), Position(p));
       published.store(p + 1, std::memory_order_release);
     }
   }

@@ -22,11 +22,20 @@ using test::Model;
 using test::random_model;
 using test::RunPointer;
 
-std::shared_ptr<MemoryTable> table_of(const Model& model, std::uint64_t begin, std::uint64_t end) {
+// A table is told how many positions streams have before, or is not.
+std::shared_ptr<MemoryTable> table_of(const Model& model, std::uint64_t begin, std::uint64_t end, bool told) {
   auto table = std::make_shared<MemoryTable>(Position(begin));
+  const auto before = model.positions(0, end);
   for (std::uint64_t i = begin; i < end; ++i) {
     const auto& event = model.events[i];
-    for (const auto& [kind, name] : event.keys) { table->keys.add(make_key(kind, name), Position(i)); }
+    for (const auto& [kind, name] : event.keys) {
+      std::optional<std::uint64_t> ordinal;
+      if (told && kind == KeyKind::kStream) {
+        const auto& all = before.at({kind, name});
+        ordinal = static_cast<std::uint64_t>(std::ranges::lower_bound(all, i) - all.begin());
+      }
+      table->keys.add(make_key(kind, name), Position(i), ordinal);
+    }
     if (event.id) { table->ids.add(*event.id, Position(i)); }
     table->places.add(event.place);
   }
@@ -60,10 +69,10 @@ Parts cut(const Model& model, std::mt19937_64& random) {
     if (i < runs) {
       parts.add_run(model.bytes(at[i], at[i + 1]));
     } else {
-      parts.tables.push_back(table_of(model, at[i], at[i + 1]));
+      parts.tables.push_back(table_of(model, at[i], at[i + 1], random() % 3 != 0));
     }
   }
-  parts.tables.push_back(table_of(model, events, events));  // the one that grows, still empty
+  parts.tables.push_back(table_of(model, events, events, false));  // the one that grows, still empty
   return parts;
 }
 
@@ -191,7 +200,7 @@ TEST(Tiers, ATableBecomesTheRunThatWouldHaveBeenBuiltFromTheLog) {
       EXPECT_EQ(*bytes, model.bytes(table->first.value(), table->end().value()));
       parts.add_run(std::move(*bytes));
     }
-    parts.tables = {table_of(model, 400, 400)};
+    parts.tables = {table_of(model, 400, 400, true)};
     expect_equal(model, parts.tiers(), 400, random);
   }
 }
@@ -210,7 +219,7 @@ TEST(Tiers, ADamagedRunIsAnErrorAndNeverAnotherAnswer) {
     auto run = Run::over(parts.bytes.back());
     if (!run) { continue; }
     parts.runs.push_back(*run);
-    parts.tables = {table_of(model, 400, 500)};
+    parts.tables = {table_of(model, 400, 500, true)};
     const Tiers tiers = parts.tiers();
     for (const auto& [name, positions] : model.positions(0, 500)) {
       const auto postings = tiers.postings(make_key(name.first, name.second), Position(500));

@@ -213,5 +213,42 @@ TEST(ExpectSeveral, ManyStreamsInOneBatch) {
   EXPECT_EQ(lines(store, Query::stream("s999")), (Lines{"999 s999@0 0", "1999 s999@1 1"}));
 }
 
+// More streams than are remembered: what is said of one is the same whether it is remembered or looked up.
+TEST(ExpectMany, StreamsThatWereForgotten) {
+  World world;
+  Store store = world.open({.segment_bytes_first = std::uint64_t{64} << 20U});
+  const std::string tail(1000, 'x');
+  constexpr int kBatches = 160;
+  constexpr int kStreams = 250;
+  const auto name = [&](int n) { return std::to_string(n) + "-" + tail; };
+  for (int i = 0; i < kBatches; ++i) {
+    Batch batch;
+    for (int n = 0; n < kStreams; ++n) { batch.to(name(kStreams * i + n), Expect::no_stream()).add({.type = "T"}); }
+    must(store.append(batch, {.durability = Durability::kBuffered}));
+  }
+  for (const int n : {0, 1, 100, kStreams * kBatches / 2, kStreams * kBatches - 1}) {
+    SCOPED_TRACE(n);
+    Batch absent;
+    absent.to(name(n), Expect::no_stream()).add({.type = "T"});
+    const auto refused = store.append(absent);
+    ASSERT_TRUE(fails_with(refused, ErrorCode::kVersionConflict));
+    EXPECT_EQ(refused.error().conflicts().at(0).actual, Version(0));
+    // Several together, of which some are remembered, one is only checked, and one is new.
+    Batch several;
+    several.to(name(n), Expect::exactly(0)).add({.type = "T", .id = EventId::from_name(std::to_string(n))});
+    several.check(name((n + 77) % (kStreams * kBatches)), Expect::stream_exists());
+    several.to("new " + std::to_string(n), Expect::no_stream()).add({.type = "T"});
+    several.fail_if_match(Query::type("there is none"));
+    const auto receipt = store.append(several);
+    ASSERT_TRUE(ok(receipt));
+    EXPECT_EQ(receipt->streams.at(0).first, Version(1));
+    EXPECT_EQ(receipt->streams.at(1).first, Version(0));
+    const auto repeated = store.append(several);
+    ASSERT_TRUE(ok(repeated));
+    EXPECT_TRUE(repeated->already_appended);
+    EXPECT_EQ(repeated->first, receipt->first);
+  }
+}
+
 }  // namespace
 }  // namespace tidemark

@@ -88,6 +88,22 @@ TEST_F(RecentTest, TrimsOnlyPastItsBudgetAndOnlyBelowTheEnd) {
   EXPECT_EQ(count("b"), 100U);
 }
 
+// More than is kept of what may be forgotten: nothing may be before a trim.
+TEST_F(RecentTest, WhatIsNotTrimmedIsNeverForgotten) {
+  const std::string tail(1000, 'x');
+  for (int i = 0; i < 600; ++i) {
+    std::vector<std::string> streams;
+    for (int n = 0; n < 100; ++n) { streams.push_back(std::to_string(100 * i + n) + tail); }
+    add(streams);
+  }
+  for (const auto& [stream, events] : counts) { ASSERT_EQ(count(stream), events); }
+  recent.trim(Position(next));
+  for (int n = 0; n < 100; ++n) { add({"more " + std::to_string(n) + tail}); }
+  std::size_t known = 0;
+  for (const auto& [stream, events] : counts) { known += count(stream) ? 1U : 0U; }
+  EXPECT_LT(known, counts.size() - 10'000);
+}
+
 TEST_F(RecentTest, ManySmallBatchesAreBoundedToo) {
   for (int i = 0; i < 10'000; ++i) { add({"s" + std::to_string(i % 7)}); }
   recent.trim(Position(next));

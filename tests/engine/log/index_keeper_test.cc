@@ -142,6 +142,45 @@ TEST(IndexKeeperTest, SmallRunsAreMergedAtTheEnd) {
   }
 }
 
+// Many are waiting: a close does not do it all.
+TEST(IndexKeeperTest, AtACloseNoMoreIsMergedThanItMay) {
+  const auto after_close = [](const std::vector<std::uint64_t>& sizes) {
+    Folder folder(100);
+    folder.index.merge_runs = 1000;
+    {
+      Life life(folder);
+      for (const std::uint64_t events : sizes) { life.add_table(events); }
+      life.keeper.finish(true);
+      EXPECT_EQ(life.run_sizes(), sizes);
+    }
+    folder.index.merge_runs = 3;
+    Life life(folder);
+    life.keeper.finish(true);
+    (void)folder.expect_right();
+    return life.run_sizes();
+  };
+  EXPECT_EQ(after_close({5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5}), (std::vector<std::uint64_t>{5, 5, 5, 5, 40}));
+  EXPECT_EQ(after_close({12, 12, 12, 23}), (std::vector<std::uint64_t>{36, 23}));  // not those with the large one
+  EXPECT_EQ(after_close({20, 20, 20}), (std::vector<std::uint64_t>{20, 20, 20}));
+}
+
+// At most 64 at once.
+TEST(IndexKeeperTest, ManyRunsAreMergedInParts) {
+  Folder folder(300);
+  folder.index.merge_runs = 1000;
+  {
+    Life life(folder);
+    for (int i = 0; i < 100; ++i) { life.add_table(2); }
+    life.keeper.finish(true);
+  }
+  folder.index.merge_runs = 3;
+  Life life(folder);
+  life.keeper.work();
+  EXPECT_EQ(life.run_sizes(), (std::vector<std::uint64_t>{72, 128}));
+  EXPECT_EQ(folder.expect_right(), 200U);
+  life.expect_right();
+}
+
 // A merge that was dropped leaves its runs, and others come behind them.
 TEST(IndexKeeperTest, NeighboursAreMergedWhereverTheyLie) {
   Folder folder(200);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <gtest/gtest.h>
 #include <map>
+#include <optional>
 #include <random>
 #include <string>
 #include <utility>
@@ -49,7 +51,14 @@ class SampleLog {
   // The next event.
   void add_to(engine::Catalog& catalog) const {
     const auto& event = model_.events.at(catalog.end().value());
-    catalog.add(engine::BodyKeys(event.keys[0].second, event.keys[2].second), {}, *event.id, event.place);
+    const std::uint64_t position = catalog.end().value();
+    std::optional<Version> version;  // now and then
+    if (position % 5 < 3) {
+      version = Version(static_cast<std::uint64_t>(
+          std::ranges::count(model_.events.begin(), model_.events.begin() + static_cast<std::ptrdiff_t>(position),
+                             event.keys[0], [](const auto& one) { return one.keys[0]; })));
+    }
+    catalog.add(engine::BodyKeys(event.keys[0].second, event.keys[2].second), {}, *event.id, event.place, version);
   }
 
   [[nodiscard]] std::uint32_t trailer_before(std::uint64_t position) const {
