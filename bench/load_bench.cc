@@ -3,6 +3,9 @@
 // nothing is kept of names and ids to find events by, in memory or in files, and nothing is looked up; only the heads
 // of the streams appended to last are known, as with it. The linker gives the calls of three functions to this program
 // (CMakeLists.txt), so that the library knows nothing of it.
+//
+//   cmake --preset release -DTIDEMARK_BUILD_BENCH=ON && cmake --build --preset release --target load_bench
+//   build/release/bin/load_bench /a/real/disk
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
