@@ -127,27 +127,26 @@ SpareSegment::Answer SpareSegment::take(const SegmentPlan& plan) {
   return answer;
 }
 
-Result<PreparedSegment> SpareSegment::make(const SegmentPlan& plan, std::optional<PreparedSegment> found,
+Result<PreparedSegment> SpareSegment::make(const SegmentPlan& plan, std::optional<PreparedSegment>& found,
                                            const std::stop_token& stop) const {
-  if (found) {
-    auto blank = SegmentMaker::is_blank(*found, stop);
-    if (!blank) { return std::unexpected(std::move(blank.error())); }
-    return *blank ? Result<PreparedSegment>(std::move(*found)) : maker_.replace(plan);
-  }
-  return maker_.make(plan);
+  if (!found) { return maker_.make(plan); }
+  auto blank = SegmentMaker::is_blank(*found, stop);
+  if (!blank) { return std::unexpected(std::move(blank.error())); }
+  if (*blank) { return *std::exchange(found, std::nullopt); }
+  found.reset();  // a file keeps its space as long as it is open
+  return maker_.replace(plan);
 }
 
 void SpareSegment::make_wanted(std::unique_lock<std::mutex>& lock, const std::stop_token& stop) {
   const SegmentPlan plan = *wanted_;
   wanted_.reset();
-  // One that was found with another plan loses its name to this one.
-  std::optional<PreparedSegment> found = std::exchange(found_segment_, std::nullopt);
-  if (std::exchange(found_plan_, std::nullopt) != plan) { found.reset(); }
+  std::optional<PreparedSegment> found;
+  if (found_plan_ == plan) { found = std::exchange(found_segment_, std::nullopt); }
   making_ = true;
   lock.unlock();
   Result<PreparedSegment> made = std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory"));
   try {
-    made = make(plan, std::move(found), stop);
+    made = make(plan, found, stop);
   } catch (const std::bad_alloc&) {
     // As it stands.
   }
@@ -156,10 +155,14 @@ void SpareSegment::make_wanted(std::unique_lock<std::mutex>& lock, const std::st
   failed_plan_.reset();
   error_.reset();
   if (made) {
-    // A segment that was ready with another plan has lost its name to this one.
+    // A segment that was ready or found with another plan has lost its name to this one.
+    found_plan_.reset();
+    found_segment_.reset();
     ready_plan_ = plan;
     ready_segment_ = std::move(*made);
   } else {
+    if (found) { found_segment_ = std::move(found); }
+    if (!found_segment_) { found_plan_.reset(); }
     failed_plan_ = plan;
     error_ = std::move(made.error());
   }

@@ -95,7 +95,8 @@ class SpareSegment {
  private:
   void run(const std::stop_token& stop);
   void make_wanted(std::unique_lock<std::mutex>& lock, const std::stop_token& stop);
-  [[nodiscard]] Result<PreparedSegment> make(const SegmentPlan& plan, std::optional<PreparedSegment> found,
+  // Takes what was found, or leaves it.
+  [[nodiscard]] Result<PreparedSegment> make(const SegmentPlan& plan, std::optional<PreparedSegment>& found,
                                              const std::stop_token& stop) const;
 
   const SegmentMaker& maker_;

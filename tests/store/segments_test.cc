@@ -170,6 +170,24 @@ TEST(Segments, ASpareIsNotLostToABatchThatFindsNoRoom) {
   EXPECT_TRUE(ok(append(store, "a", std::string(2500, 'x'))));
 }
 
+// Nor is one that was found by an opening.
+TEST(Segments, AFoundSpareIsNotLostToABatchThatFindsNoRoom) {
+  World world(true);
+  {
+    Store store = world.open(tiny_segments());
+    must(append(store, "a", std::string(1500, 'x')));
+    while (!world.files.contents(world.segment(2))) { std::this_thread::yield(); }
+    must(store.close());
+  }
+  Store store = world.open(tiny_segments());
+  std::uint64_t used = 0;
+  for (const auto& [path, bytes] : world.snapshot()) { used += bytes.size(); }
+  world.files.set_capacity(used + 100);
+  EXPECT_TRUE(fails_with(append(store, "a", std::string(100'000, 'x')), ErrorCode::kNoSpace));
+  EXPECT_TRUE(ok(append(store, "a", std::string(2500, 'x'))));
+  EXPECT_EQ(read(store).size(), 2U);
+}
+
 TEST(Segments, TheNextSegmentIsMadeAheadAndUsedAfterReopening) {
   World world(true);
   {
