@@ -305,6 +305,7 @@ class Scanner {
   }
 
   static constexpr std::uint64_t kSpareBytesLookedAt = std::uint64_t{64} << 10U;
+  static constexpr std::uint64_t kLookedAtPastLimit = std::uint64_t{64} << 10U;
 
   enum class End : std::uint8_t { kOfSegment, kOfLog, kLookAgain };
 
@@ -372,7 +373,12 @@ class Scanner {
     auto header = bytes.at(place.offset, std::min(kFrameHeaderBytes, footer - place.offset));
     if (!header) { return std::unexpected(std::move(header.error())); }
     const std::uint64_t end = check->state == FrameCheck::State::kNone ? place.offset + header->size() : check->end;
-    return end > until && !all_zero(*header) ? footer : until;
+    if (end > until && !all_zero(*header)) { return footer; }
+    // Where the frame at B is lost the log cannot contradict an older limit, but what it holds after that does.
+    const std::uint64_t past = std::min(until + kLookedAtPastLimit, footer);
+    auto nonzero = bytes.first_nonzero(until, past);
+    if (!nonzero) { return std::unexpected(std::move(nonzero.error())); }
+    return *nonzero < past ? footer : until;
   }
 
   Result<std::optional<SegmentFooter>> footer_of(SegmentBytes& bytes) {

@@ -44,8 +44,8 @@ inline std::vector<FrameAt> frames_of(const World& world) {
 struct SampleStore : World {
   static constexpr std::uint64_t kEvents = 40;
 
-  explicit SampleStore(bool closed = true) {
-    Store store = open(tiny_segments());
+  explicit SampleStore(bool closed = true, const OpenOptions& options = tiny_segments()) {
+    Store store = open(options);
     for (std::uint64_t i = 0; i < kEvents; ++i) {
       const std::string data = std::to_string(i) + std::string(300 + i * 13 % 200, 'x');
       must(append(store, "stream-" + std::to_string(i % 5), data));

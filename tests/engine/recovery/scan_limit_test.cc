@@ -26,7 +26,11 @@ class ScanLimit : public testing::Test {
   [[nodiscard]] ScanFacts scanned(std::optional<Offset> limit) { return scanned(limit, superblock_of(store_)); }
   [[nodiscard]] std::filesystem::path last_path() const { return store_.segment(store_.segments); }
 
-  SampleStore store_{false};  // killed: frames alone tell what is durable
+  // So far past the limit an older one shows.
+  static constexpr std::uint64_t kLookedAtPast = std::uint64_t{64} << 10U;
+
+  // Killed: frames alone tell what is durable.
+  SampleStore store_{false, {.segment_bytes_first = 4 * kLookedAtPast, .segment_bytes_largest = 4 * kLookedAtPast}};
   const std::vector<std::pair<std::string, std::vector<std::byte>>> files_ = store_.snapshot();
   const ScanFacts whole_ = scanned(std::nullopt);
   const Segment& last_ = *whole_.segments.back();
@@ -47,14 +51,14 @@ TEST_F(ScanLimit, WhatStandsBehindItIsNotRead) {
   store_.flip(last_path(), garbage);
   const Offset place = last_.base() + garbage;
   EXPECT_EQ(scanned(std::nullopt).bad_bytes, garbage + 1 - at_);
-  for (const Offset limit : {end_, end_ + 8, Offset(place.value())}) {
+  for (const Offset limit : {end_, end_ + 8, Offset(place.value() - kLookedAtPast)}) {
     const ScanFacts facts = scanned(limit);
     EXPECT_TRUE(facts.tail.only_zeros) << limit.value();
     EXPECT_EQ(facts.bad_bytes, 0U);
     EXPECT_EQ(facts.nonzero_bytes, 0U);
     EXPECT_EQ(facts.what, "");
   }
-  for (const Offset limit : {place + 1, place + 100'000}) {
+  for (const Offset limit : {Offset(place.value() - kLookedAtPast + 1), place + 1, place + 100'000}) {
     expect_same_log(scanned(limit), scanned(std::nullopt));
     EXPECT_EQ(judge(scanned(limit).tail), Verdict::kTornTail);
   }
@@ -63,8 +67,8 @@ TEST_F(ScanLimit, WhatStandsBehindItIsNotRead) {
 // That the log ends at the limit spares what lies between the end and the footer, and nothing else: what stands at the
 // end or in the footer counts as it does in any other log.
 TEST_F(ScanLimit, BelievesZerosAtTheEndAndInTheFooterAlone) {
-  for (const std::uint64_t changed :
-       {at_, at_ + kFrameHeaderBytes - 1, last_.size() - kSegmentFooterBytes, last_.size() - 1}) {
+  for (const std::uint64_t changed : {at_, at_ + kFrameHeaderBytes - 1, at_ + kLookedAtPast - 1,
+                                      last_.size() - kSegmentFooterBytes, last_.size() - 1}) {
     SCOPED_TRACE(changed);
     put_back();
     store_.flip(last_path(), changed);
@@ -73,7 +77,7 @@ TEST_F(ScanLimit, BelievesZerosAtTheEndAndInTheFooterAlone) {
     expect_same_log(scanned(end_), plain);
   }
   put_back();
-  store_.flip(last_path(), at_ + kFrameHeaderBytes);
+  store_.flip(last_path(), at_ + kLookedAtPast);
   EXPECT_FALSE(scanned(std::nullopt).tail.only_zeros);
   EXPECT_TRUE(scanned(end_).tail.only_zeros);
   // A limit that the log goes past is not its writer's.
@@ -135,6 +139,25 @@ TEST_F(ScanLimit, OneOfAnEarlierTimeIsNotBelieved) {
   EXPECT_EQ(scanned(end_).bad_bytes, store_.frames.back().end - store_.frames.back().begin);
   for (const Offset short_limit : {begin, begin + 8, begin + kFrameHeaderBytes, Offset(end_.value() - 1)}) {
     EXPECT_EQ(scanned(short_limit).bad_bytes, garbage + 1 - store_.frames.back().begin) << short_limit.value();
+  }
+}
+
+// Superblocks of an earlier time were put in the place of the last ones, and the first frame after that time is lost:
+// nothing else in the log speaks against them.
+TEST_F(ScanLimit, OneOfAnEarlierTimeShowsByWhatFollowsAHole) {
+  const std::vector<FrameAt> frames = store_.in_segment(store_.segments);
+  for (const FrameAt& lost : frames) {
+    if (lost.end == frames.back().end) { break; }
+    SCOPED_TRACE(lost.begin);
+    put_back();
+    store_.zero(last_path(), lost.begin, lost.end);
+    Superblock earlier = superblock_of(store_);
+    const Offset limit = last_.base() + lost.begin;
+    earlier.durable_end = limit.value();
+    const ScanFacts facts = scanned(limit, earlier);
+    expect_same_log(facts, scanned(std::nullopt, earlier));
+    EXPECT_GT(facts.nonzero_bytes, 0U);
+    EXPECT_NE(judge(facts.tail), Verdict::kCleanEnd);
   }
 }
 
