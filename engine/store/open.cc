@@ -138,6 +138,12 @@ class Opener {
     return {};
   }
 
+  // Whether the last thing that happened to the log was a close. A superblock of an earlier close does not speak of it.
+  [[nodiscard]] bool closed_well() const {
+    return loaded_.newest.state == StoreState::kClosed && !loaded_.lost &&
+           facts_.end.offset == Offset(loaded_.newest.durable_end);
+  }
+
   void show_read_only() {
     const Superblock& superblock = loaded_.newest;
     core_->superblock_ = superblock;
@@ -162,8 +168,7 @@ class Opener {
         core_->report_.kind = RecoveryKind::kTornTail;
         break;
       case Verdict::kCleanEnd:
-        core_->report_.kind =
-            superblock.state == StoreState::kClosed ? RecoveryKind::kClosedCleanly : RecoveryKind::kCleanEnd;
+        core_->report_.kind = closed_well() ? RecoveryKind::kClosedCleanly : RecoveryKind::kCleanEnd;
         break;
     }
     fill_report(superblock.epoch);
@@ -357,9 +362,7 @@ class Opener {
         core_->report_.kind = RecoveryKind::kSuspectAccepted;
         break;
       default:
-        core_->report_.kind = loaded_.newest.state == StoreState::kClosed && !loaded_.lost
-                                  ? RecoveryKind::kClosedCleanly
-                                  : RecoveryKind::kCleanEnd;
+        core_->report_.kind = closed_well() ? RecoveryKind::kClosedCleanly : RecoveryKind::kCleanEnd;
     }
     core_->report_.bytes_in_doubt = tail->bytes_rewritten;
     core_->report_.rejected = tail->rejected;

@@ -488,6 +488,30 @@ TEST(Closed, TheSpaceBehindTheEndIsNotRead) {
   EXPECT_GE(bytes_read_by(read_only), kSegmentBytes / 2);
 }
 
+// A close is told of only if it was the last thing that happened to the log.
+TEST(Closed, OneOfAnEarlierTimeIsNotToldOf) {
+  World world;
+  {
+    Store store = world.open();
+    must(append(store, "a", "x"));
+    must(store.close());
+  }
+  const auto closed = world.snapshot();
+  {
+    Store store = world.open();
+    EXPECT_EQ(store.recovery().kind, RecoveryKind::kClosedCleanly);
+    must(append(store, "a", "y"));
+    world.files.kill_process();
+  }
+  for (const auto& [path, bytes] : closed) {
+    if (path.find("super") != std::string::npos) { world.files.set_contents(path, bytes); }
+  }
+  EXPECT_EQ(world.open({.read_only = true}).recovery().kind, RecoveryKind::kCleanEnd);
+  Store store = world.open();
+  EXPECT_EQ(store.recovery().kind, RecoveryKind::kCleanEnd);
+  EXPECT_EQ(read(store).size(), 2U);
+}
+
 // What stands there all the same is told by verify, and harms nobody: a recovery after it cuts it off.
 TEST(Closed, WhatStandsBehindTheEndHarmsNobody) {
   World world;
