@@ -176,6 +176,22 @@ Status Tiers::counts(std::span<const Key* const> keys, Position end, std::span<s
   return {};
 }
 
+void Tiers::counts_in_tables(std::span<const Key* const> keys, Position end,
+                             std::span<std::optional<std::uint64_t>> into) const {
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    into[i].reset();
+    std::uint64_t newer = 0;
+    for (const auto& table : std::views::reverse(tables_)) {
+      if (end <= table->first) { continue; }
+      const auto seen = table->keys.look(*keys[i], end);
+      newer += seen.count;
+      if (!seen.before) { continue; }
+      into[i] = newer + *seen.before;
+      break;
+    }
+  }
+}
+
 Result<std::uint64_t> Tiers::count(const Key& key, Position end) const {
   const Key* const one = &key;
   std::uint64_t count = 0;

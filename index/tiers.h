@@ -77,6 +77,9 @@ class Tiers {
   [[nodiscard]] Result<std::uint64_t> count(const Key& key, Position end) const;
   // The same of several keys, together: the processor waits for memory for many of them at once.
   [[nodiscard]] Status counts(std::span<const Key* const> keys, Position end, std::span<std::uint64_t> into) const;
+  // What tables tell of them, without a look at a run: nothing for a key that no table has and was told of.
+  void counts_in_tables(std::span<const Key* const> keys, Position end,
+                        std::span<std::optional<std::uint64_t>> into) const;
   [[nodiscard]] Result<Postings> postings(const Key& key, Position end) const;
 
   using Entry = MemoryKeyIndex::Entry;

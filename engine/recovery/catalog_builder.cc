@@ -18,13 +18,7 @@ bool CatalogBuilder::operator()(const ScannedFrame& frame) {
     streams_.push_back(&keys.stream(i));
     next_versions_.push_back(frame.body.first_version(i).value());
   }
-  before_.resize(streams_.size());
-  if (auto done = catalog_.view()->counts(streams_, catalog_.end(), before_); !done) {
-    // Where the log does not hold what its index tells of, the scan finds out what there is. All else is no damage.
-    if (done.error().code() != ErrorCode::kDamaged) { status_ = std::move(done); }
-    return false;
-  }
-  if (before_ != next_versions_) { return false; }
+  if (!are_next_versions()) { return false; }
   const auto take = [&](const EventRecord& record, std::uint32_t offset) {
     const Version version(next_versions_[record.stream]++);
     if (frame.body.first_version(record.stream) + record.ordinal != version) { return false; }
@@ -41,12 +35,33 @@ bool CatalogBuilder::operator()(const ScannedFrame& frame) {
   return true;
 }
 
+// Whether the frame goes on where its streams ended.
+bool CatalogBuilder::are_next_versions() {
+  const auto view = catalog_.view();
+  if (trust_ == Trust::kFrames) {
+    // Looking up all of them in the files would make an opening the slower the larger the index is.
+    in_tables_.resize(streams_.size());
+    view->counts_in_tables(streams_, catalog_.end(), in_tables_);
+    for (std::size_t i = 0; i < streams_.size(); ++i) {
+      if (in_tables_[i].value_or(next_versions_[i]) != next_versions_[i]) { return false; }
+    }
+    return true;
+  }
+  before_.resize(streams_.size());
+  if (auto done = view->counts(streams_, catalog_.end(), before_); !done) {
+    // Where the log does not hold what its index tells of, the scan finds out what there is. All else is no damage.
+    if (done.error().code() != ErrorCode::kDamaged) { status_ = std::move(done); }
+    return false;
+  }
+  return before_ == next_versions_;
+}
+
 void CatalogBuilder::pass(const ResumePoint& edge, Offset durable) {
   if (keeper_ == nullptr || catalog_.newest_events() < table_events_) { return; }
-  if (keeper_->close_table(edge)) {
-    keeper_->durable(durable);
-    keeper_->work();
-  }
+  if (!keeper_->close_table(edge)) { return; }
+  keeper_->durable(durable);
+  // A few are left to the keeper's thread: whoever opens waits for none of its files.
+  if (trust_ == Trust::kNothing || catalog_.view()->tables().size() > kTablesLeft) { keeper_->work(); }
 }
 
 }  // namespace tidemark::engine

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "engine/log/catalog.h"
@@ -17,9 +18,12 @@ namespace tidemark::engine {
 // Puts what a scan reads into a catalog, and closes its tables when they are full. Of the thread that scans.
 class CatalogBuilder {
  public:
+  // Whether a frame's versions go on where their streams ended is asked of all that is known before it, or of what the
+  // scan itself has read: then a stream that begins there is taken to begin right, and its reader finds out if not.
+  enum class Trust : std::uint8_t { kNothing, kFrames };
   // Without a keeper there is one table for all.
-  CatalogBuilder(Catalog& catalog, IndexKeeper* keeper, std::uint64_t table_events)
-      : catalog_(catalog), keeper_(keeper), table_events_(table_events) {}
+  CatalogBuilder(Catalog& catalog, IndexKeeper* keeper, std::uint64_t table_events, Trust trust)
+      : catalog_(catalog), keeper_(keeper), table_events_(table_events), trust_(trust) {}
 
   // The scan's visitor: adds none of a frame's events unless all are right.
   bool operator()(const ScannedFrame& frame);
@@ -39,14 +43,20 @@ class CatalogBuilder {
     std::uint32_t offset;
     EventId id;
   };
+  static constexpr std::size_t kTablesLeft = 4;
+
+  [[nodiscard]] bool are_next_versions();
+
   Catalog& catalog_;
   IndexKeeper* const keeper_;
   const std::uint64_t table_events_;
+  const Trust trust_;
   Status status_;
   std::vector<Event> events_;
   std::vector<std::uint32_t> tags_;
   std::vector<const index::Key*> streams_;
   std::vector<std::uint64_t> before_;  // how many events they have
+  std::vector<std::optional<std::uint64_t>> in_tables_;
   std::vector<std::uint64_t> next_versions_;
 };
 

@@ -101,7 +101,10 @@ Status EndFinder::scan_from(ScanOptions how) {
     make_keeper(superblock_.log_id);
     keeper = keeper_.get();
   }
-  CatalogBuilder builder(catalog_, keeper, environment_.index.table_events);
+  // A few events behind the index are a writer's last ones; a part of the log that lost its files is read with care.
+  const bool is_tail = how.start && !how.until;
+  CatalogBuilder builder(catalog_, keeper, environment_.index.table_events,
+                         is_tail ? CatalogBuilder::Trust::kFrames : CatalogBuilder::Trust::kNothing);
   if (superblock_.write_limit > 0) { how.write_limit = Offset(superblock_.write_limit); }
   last_edge_.reset();
   how.passed = [&](const ResumePoint& edge, Offset durable) {

@@ -126,5 +126,30 @@ TEST_F(IndexWaits, AFileThatIsBuiltAgainHoldsUpNobodyElse) {
   must(store.close());
 }
 
+// However many streams were appended to before a kill, and however large the index is: an opening looks none of them
+// up.
+TEST_F(IndexWaits, AnOpeningAfterAKillLooksUpNoStream) {
+  {
+    Store store = world.open();
+    for (std::uint64_t n = 0; n < kStreams; n += 100) { must(append(store, stream_name(n), "more")); }
+    world.files.kill_process();
+  }
+  std::atomic<std::uint64_t> windows = 0;
+  world.files.set_fault_rule([&](const SeamCall& call) -> std::optional<SeamFault> {
+    if (call.kind == SeamCall::Kind::kPopulate && call.path == run_.string()) { ++windows; }
+    return std::nullopt;
+  });
+  Store store = world.open();
+  EXPECT_LE(windows, 3U);  // its header and its checksums
+  EXPECT_EQ(store.info().events, kStreams + kStreams / 100);
+  for (std::uint64_t n = 0; n < kStreams; n += 50) {
+    const bool has_two = n % 100 == 0;
+    EXPECT_EQ(read(store, Query::stream(stream_name(n))).size(), has_two ? 2U : 1U);
+    must(append(store, stream_name(n), "again", Expect::exactly(has_two ? 1 : 0)));
+  }
+  EXPECT_GT(windows, 6U);
+  must(store.close());
+}
+
 }  // namespace
 }  // namespace tidemark
