@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <gtest/gtest.h>
 #include <string>
 #include <thread>
@@ -97,6 +98,63 @@ TEST(WriteLimit, NoFrameStandsPastIt) {
     EXPECT_TRUE(limits > 0 || ahead == 0);
     EXPECT_GT(writes_seen, 28U);
   }
+}
+
+thread_local bool is_appender = false;
+
+// Appends one at a time, and waits after each until the limit is well ahead again.
+void append_slowly(World& world, Store& store, int count) {
+  for (int i = 0; i < count; ++i) {
+    must(append(store, "a", std::string(5000, 'x'), Expect::any(), {.durability = Durability::kBuffered}));
+    const Offset end = written_end_of(world);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (write_limit_of(world).value() < end.value() + world.write_ahead / 2) {
+      if (std::chrono::steady_clock::now() > deadline) { FAIL() << "nobody raises the limit"; }
+      std::this_thread::yield();
+    }
+  }
+}
+
+TEST(WriteLimit, IsRaisedAheadByTheStoresOwnThread) {
+  World world(true);
+  world.write_ahead = 100'000;
+  Store store = world.open({.segment_bytes_first = kMiB, .segment_bytes_largest = kMiB});
+  is_appender = true;
+  std::atomic<int> by_appender = 0;
+  std::atomic<int> by_others = 0;
+  world.files.set_fault_rule([&](const SeamCall& call) -> std::optional<SeamFault> {
+    if (call.kind == SeamCall::Kind::kPwritev && is_superblock(call.path)) {
+      ++(is_appender ? by_appender : by_others);
+    }
+    return std::nullopt;
+  });
+  append_slowly(world, store, 60);
+  is_appender = false;
+  EXPECT_EQ(by_appender, 0);
+  EXPECT_GT(by_others, 3);
+  must(store.close());
+  world.files.set_fault_rule({});
+}
+
+// Appends end in an error then, and reads go on.
+TEST(WriteLimit, OneThatCannotBeRaisedStopsTheStore) {
+  World world(true);
+  world.write_ahead = 100'000;
+  Store store = world.open({.segment_bytes_first = kMiB, .segment_bytes_largest = kMiB});
+  append_slowly(world, store, 5);
+  world.files.set_fault_rule([&](const SeamCall& call) -> std::optional<SeamFault> {
+    if (call.kind == SeamCall::Kind::kPwritev && is_superblock(call.path)) { return SeamFault{.error = EIO}; }
+    return std::nullopt;
+  });
+  std::uint64_t appended = 5;
+  Result<Receipt> receipt = Receipt{};
+  for (; receipt; ++appended) { receipt = append(store, "a", std::string(5000, 'x')); }
+  EXPECT_TRUE(fails_with(receipt, ErrorCode::kStoreFailed) || fails_with(receipt, ErrorCode::kOutcomeUnknown));
+  EXPECT_LT(appended, 40U);
+  EXPECT_GE(read(store).size(), 5U);
+  world.files.set_fault_rule({});
+  EXPECT_FALSE(store.close());
+  EXPECT_GE(read(world.open()).size(), appended - 1);
 }
 
 TEST(WriteLimit, NorWithManyAppendersAndAKilledProcess) {
