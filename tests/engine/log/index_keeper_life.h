@@ -33,12 +33,12 @@ struct Folder : World {
 // A writer's life: what it found, and what it adds.
 class Life {
  public:
-  explicit Life(Folder& folder)
+  explicit Life(Folder& folder, bool makes_files = true)
       : folder_(folder),
         found_(must(engine::find_index(folder.files, folder.folder, some_log_id()))),
         catalog(found_.runs),
         keeper(folder.environment(), folder.folder, some_log_id(), catalog,
-               {.trailer_before = folder.log.trailer_before(catalog.end().value())}) {
+               {.files = makes_files, .trailer_before = folder.log.trailer_before(catalog.end().value())}) {
     for (const auto& leftover : found_.leftovers) { must(folder.files.unlink(leftover)); }
   }
 

@@ -164,6 +164,25 @@ TEST(IndexKeeperTest, AtACloseNoMoreIsMergedThanItMay) {
   EXPECT_EQ(after_close({20, 20, 20}), (std::vector<std::uint64_t>{20, 20, 20}));
 }
 
+TEST(IndexKeeperTest, WhoMakesNoFilesLeavesThoseThatThereAre) {
+  Folder folder(200);
+  folder.index.merge_runs = 1000;
+  {
+    Life life(folder);
+    for (int i = 0; i < 3; ++i) { life.add_table(); }
+    life.keeper.finish(true);
+  }
+  folder.index.merge_runs = 3;
+  const auto files = folder.snapshot();
+  Life reader(folder, false);
+  for (int i = 0; i < 4; ++i) { reader.add_table(); }
+  reader.keeper.work();
+  EXPECT_EQ(reader.run_sizes(), (std::vector<std::uint64_t>{8, 8, 8, 32}));
+  reader.expect_right();
+  reader.keeper.finish(true);
+  EXPECT_EQ(folder.snapshot(), files);
+}
+
 // At most 64 at once.
 TEST(IndexKeeperTest, ManyRunsAreMergedInParts) {
   Folder folder(300);
