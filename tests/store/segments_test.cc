@@ -138,6 +138,12 @@ TEST_P(Rolling, ASmallAppendStillFitsWhenALargeOneDoesNot) {
 INSTANTIATE_TEST_SUITE_P(Threads, Rolling, testing::Bool(),
                          [](const auto& one) { return one.param ? "WithThreads" : "WithoutThreads"; });
 
+// The first segment is full enough for the thread to make the second.
+void append_until_a_spare_is_there(World& world, Store& store) {
+  must(append(store, "a", std::string(1500, 'x')));
+  while (!world.files.contents(world.segment(2))) { std::this_thread::yield(); }
+}
+
 // The helper tried to make the next segment while the disk was full. Now there is room: the append that needs the
 // segment is not refused for what was.
 TEST(Segments, AnOldFailureToPrepareIsNotHeldAgainstAnAppend) {
@@ -161,8 +167,7 @@ TEST(Segments, AnOldFailureToPrepareIsNotHeldAgainstAnAppend) {
 TEST(Segments, ASpareIsNotLostToABatchThatFindsNoRoom) {
   World world(true);
   Store store = world.open(tiny_segments());
-  must(append(store, "a", std::string(1500, 'x')));
-  while (!world.files.contents(world.segment(2))) { std::this_thread::yield(); }
+  append_until_a_spare_is_there(world, store);
   std::uint64_t used = 0;
   for (const auto& [path, bytes] : world.snapshot()) { used += bytes.size(); }
   world.files.set_capacity(used + 100);
@@ -175,8 +180,7 @@ TEST(Segments, AFoundSpareIsNotLostToABatchThatFindsNoRoom) {
   World world(true);
   {
     Store store = world.open(tiny_segments());
-    must(append(store, "a", std::string(1500, 'x')));
-    while (!world.files.contents(world.segment(2))) { std::this_thread::yield(); }
+    append_until_a_spare_is_there(world, store);
     must(store.close());
   }
   Store store = world.open(tiny_segments());
@@ -192,8 +196,7 @@ TEST(Segments, TheNextSegmentIsMadeAheadAndUsedAfterReopening) {
   World world(true);
   {
     Store store = world.open(tiny_segments());
-    must(append(store, "a", std::string(1500, 'x')));
-    while (!world.files.contents(world.segment(2))) { std::this_thread::yield(); }
+    append_until_a_spare_is_there(world, store);
     must(store.close());
   }
   const auto made = world.files.calls(World::Kind::kAllocate);
