@@ -2,7 +2,11 @@
 #include "engine/format/body.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "platform/checksum.h"
 #include "platform/prefetch.h"
@@ -117,15 +121,35 @@ bool BodyView::names_are_right() const {
     if (end <= begin) { return false; }
     begin = end;
   }
-  if (stream_count_ < 2) { return true; }
-  // By hash first, which is faster to compare; equal ones by name, so that nobody can make this slow.
-  std::vector<std::pair<std::uint64_t, std::string_view>> streams(stream_count_);
+  return stream_count_ < 2 || streams_differ();
+}
+
+// Two names are the same only if their hashes lead to one bit, which is seldom; those that do are compared, sorted, so
+// that nobody can make this slow.
+bool BodyView::streams_differ() const {
+  static constexpr std::uint64_t kBitsPerStream = 16;
+  static constexpr std::uint64_t kWordBits = 64;
+  const std::uint64_t words = std::bit_ceil(stream_count_ * kBitsPerStream / kWordBits + 1);
+  struct Word {
+    std::uint64_t once = 0;
+    std::uint64_t twice = 0;
+  };
+  std::vector<Word> bits(words);
+  std::vector<std::uint64_t> hashes(stream_count_);
+  const auto word_of = [&](std::uint64_t hash) -> Word& { return bits[hash / kWordBits & (words - 1)]; };
+  const auto bit_of = [](std::uint64_t hash) { return std::uint64_t{1} << hash % kWordBits; };
   for (std::uint32_t i = 0; i < stream_count_; ++i) {
-    const std::string_view stream = stream_name(i);
-    streams[i] = {platform::xxh3_64(as_bytes(stream)), stream};
+    hashes[i] = platform::xxh3_64(as_bytes(stream_name(i)));
+    Word& word = word_of(hashes[i]);
+    word.twice |= word.once & bit_of(hashes[i]);
+    word.once |= bit_of(hashes[i]);
   }
-  std::ranges::sort(streams);
-  return std::ranges::adjacent_find(streams) == streams.end();
+  std::vector<std::string_view> doubtful;
+  for (std::uint32_t i = 0; i < stream_count_; ++i) {
+    if ((word_of(hashes[i]).twice & bit_of(hashes[i])) != 0) { doubtful.push_back(stream_name(i)); }
+  }
+  std::ranges::sort(doubtful);
+  return std::ranges::adjacent_find(doubtful) == doubtful.end();
 }
 
 Version BodyView::first_version(std::uint32_t stream) const {

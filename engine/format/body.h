@@ -90,6 +90,7 @@ class BodyView {
  private:
   [[nodiscard]] std::string_view name(std::uint32_t index) const;
   [[nodiscard]] bool names_are_right() const;
+  [[nodiscard]] bool streams_differ() const;
 
   Bytes table_;
   Bytes body_;

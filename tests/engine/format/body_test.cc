@@ -247,6 +247,30 @@ TEST(HostileBody, NamesThatAreNotRight) {
   EXPECT_FALSE(backward.open(true));
 }
 
+// Many have hashes that lead to one bit, and only two names are the same.
+TEST(HostileBody, OneNameTwiceAmongMany) {
+  constexpr std::uint32_t kStreams = 3000;
+  Batch batch;
+  for (std::uint32_t i = 0; i < kStreams; ++i) {
+    batch.to("stream-" + std::to_string(10'000 + i)).add({.type = "type"});
+  }
+  auto encoded = must(EncodedBatch::encode(batch));
+  const Parts good(encoded);
+  const auto view = good.open(true);
+  ASSERT_TRUE(view);
+  const auto at = [&](std::uint32_t i) {
+    return reinterpret_cast<const std::byte*>(view->stream_name(i).data()) - good.body.data();
+  };
+  std::mt19937 random(3);
+  for (int round = 0; round < 50; ++round) {
+    const auto one = static_cast<std::uint32_t>(random() % kStreams);
+    const auto other = static_cast<std::uint32_t>((one + 1 + random() % (kStreams - 1)) % kStreams);
+    Parts twice = good;
+    std::copy_n(good.body.begin() + at(one), view->stream_name(one).size(), twice.body.begin() + at(other));
+    EXPECT_FALSE(twice.open(true)) << one << " and " << other;
+  }
+}
+
 TEST(HostileBody, AnEmptyOne) {
   EXPECT_EQ(read_all({}, {}, {}, true), 0U);
   const BodyView none;
