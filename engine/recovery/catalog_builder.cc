@@ -7,6 +7,12 @@
 
 namespace tidemark::engine {
 
+namespace {
+
+constexpr std::size_t kAhead = 8;  // events
+
+}  // namespace
+
 bool CatalogBuilder::operator()(const ScannedFrame& frame) {
   status_ = {};
   events_.clear();
@@ -28,7 +34,11 @@ bool CatalogBuilder::operator()(const ScannedFrame& frame) {
   };
   if (!for_each_event(frame.header, frame.body, frame.header.body_bytes, take)) { return false; }
   const Offset place(frame.segment.base().value() + frame.offset);
-  for (const Event& event : events_) {
+  for (std::size_t i = 0; i < events_.size(); ++i) {
+    if (i + kAhead < events_.size()) {
+      catalog_.prefetch(*streams_[events_[i + kAhead].stream], events_[i + kAhead].id);
+    }
+    const Event& event = events_[i];
     const auto tags = std::span(tags_).subspan(event.first_tag, event.tags);
     catalog_.add(keys, {event.stream, event.type, tags}, event.id, {place.value(), event.offset}, event.version);
   }
