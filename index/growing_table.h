@@ -6,22 +6,21 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <new>
+
+#include "index/arena.h"
 
 namespace tidemark::index {
 
-// A table that only grows, in memory. Its entries never move. One thread adds; any may read an entry whose index is
-// below a number that was published to it after the entry was added (the store publishes positions). Chunks double, so
-// that a handful of pointers serve any size; the first holds kFirst.
+// A table that only grows, in the memory of an arena. Its entries never move. One thread adds; any may read an entry
+// whose index is below a number that was published to it after the entry was added (the store publishes positions).
+// Chunks double, so that a handful of pointers serve any size; the first holds kFirst.
 template <class T, std::uint64_t kFirst = 1024>
 class GrowingTable {
  public:
-  GrowingTable() = default;
+  explicit GrowingTable(Arena& memory) : memory_(memory) {}
   GrowingTable(const GrowingTable&) = delete;
   GrowingTable& operator=(const GrowingTable&) = delete;
-  ~GrowingTable() {
-    for (auto& chunk : chunks_) { delete[] chunk.load(std::memory_order_relaxed); }
-  }
 
   [[nodiscard]] std::uint64_t size() const { return size_; }  // of the adding thread
   // May throw std::bad_alloc; nothing is added then.
@@ -34,11 +33,11 @@ class GrowingTable {
     const auto [chunk, at] = place(size_);
     T* entries = chunks_[chunk].load(std::memory_order_relaxed);
     if (entries == nullptr) {
-      entries = new T[kFirst << chunk];
+      entries = memory_.room<T>(static_cast<std::size_t>(kFirst << chunk));
       // Readers learn of entries by the published number; release lets them find the chunk that it counts on.
       chunks_[chunk].store(entries, std::memory_order_release);
     }
-    return entries[at];
+    return *new (entries + at) T();
   }
   void add_next() { ++size_; }
 
@@ -63,6 +62,7 @@ class GrowingTable {
     return {chunk, index - kFirst * ((std::uint64_t{1} << chunk) - 1)};
   }
 
+  Arena& memory_;
   std::array<std::atomic<T*>, 48> chunks_{};
   std::uint64_t size_ = 0;
 };

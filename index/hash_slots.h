@@ -5,22 +5,20 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <new>
 #include <optional>
-#include <utility>
-#include <vector>
 
+#include "index/arena.h"
 #include "platform/prefetch.h"
 
 namespace tidemark::index {
 
 // From hashes to numbers of entries that are kept elsewhere: a flat hash table of eight bytes a slot, with linear
-// probing. It only grows. One thread adds; any may look, without a lock, and finds what was added before something that
-// was published to it.
+// probing, in the memory of an arena, where outgrown ones stay. It only grows. One thread adds; any may look, without a
+// lock, and finds what was added before something that was published to it.
 class HashSlots {
  public:
-  HashSlots() = default;
+  explicit HashSlots(Arena& memory) : memory_(memory) {}
   HashSlots(const HashSlots&) = delete;
   HashSlots& operator=(const HashSlots&) = delete;
 
@@ -63,7 +61,8 @@ class HashSlots {
   [[nodiscard]] std::uint64_t count() const { return count_; }  // of the adding thread
   // After make_room(). What the number stands for is there already.
   void add(std::uint32_t hash, std::uint32_t number) {
-    kept_.back()->put(std::uint64_t{hash} << 32U | (std::uint64_t{number} + 1), std::memory_order_release);
+    current_.load(std::memory_order_relaxed)
+        ->put(std::uint64_t{hash} << 32U | (std::uint64_t{number} + 1), std::memory_order_release);
     ++count_;
   }
 
@@ -76,32 +75,30 @@ class HashSlots {
   static std::uint32_t number_of(std::uint64_t slot) { return static_cast<std::uint32_t>(slot) - 1; }
 
   struct Slots {
-    explicit Slots(std::uint64_t size) : mask(size - 1), at(std::make_unique<std::atomic<std::uint64_t>[]>(size)) {}
     void put(std::uint64_t slot, std::memory_order order) {
       std::uint64_t n = hash_of(slot) & mask;
       while (at[n].load(std::memory_order_relaxed) != kFree) { n = (n + 1) & mask; }
       at[n].store(slot, order);
     }
-    const std::uint64_t mask;
-    const std::unique_ptr<std::atomic<std::uint64_t>[]> at;
+    std::uint64_t mask;
+    std::atomic<std::uint64_t>* at;
   };
 
   static bool fits(std::uint64_t count, std::uint64_t size) { return 3 * count <= 2 * size; }
   void grow(std::uint64_t size) {
-    kept_.reserve(kept_.size() + 1);
-    auto larger = std::make_unique<Slots>(size);
-    if (const Slots* const slots = current_.load(std::memory_order_relaxed)) {
-      for (std::uint64_t at = 0; at <= slots->mask; ++at) {
-        const std::uint64_t slot = slots->at[at].load(std::memory_order_relaxed);
+    auto* const slots = memory_.array<std::atomic<std::uint64_t>>(static_cast<std::size_t>(size));
+    auto* const larger = new (memory_.room<Slots>(1)) Slots{size - 1, slots};
+    if (const Slots* const before = current_.load(std::memory_order_relaxed)) {
+      for (std::uint64_t at = 0; at <= before->mask; ++at) {
+        const std::uint64_t slot = before->at[at].load(std::memory_order_relaxed);
         if (slot != kFree) { larger->put(slot, std::memory_order_relaxed); }
       }
     }
-    current_.store(larger.get(), std::memory_order_release);
-    kept_.push_back(std::move(larger));
+    current_.store(larger, std::memory_order_release);
   }
 
+  Arena& memory_;
   std::atomic<Slots*> current_ = nullptr;
-  std::vector<std::unique_ptr<Slots>> kept_;  // the current ones last; somebody may still look at those before
   std::uint64_t count_ = 0;
 };
 

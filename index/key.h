@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -10,6 +11,7 @@
 namespace tidemark::index {
 
 enum class KeyKind : std::uint8_t { kStream = 1, kCategory = 2, kType = 3, kTag = 4 };
+inline constexpr std::array kKeyKinds = {KeyKind::kStream, KeyKind::kCategory, KeyKind::kType, KeyKind::kTag};
 
 // What events are found by. The hash narrows, the bytes decide. Looks at a name that must live as long as it does.
 struct Key {

@@ -26,8 +26,4 @@ std::optional<Position> MemoryIdIndex::find(const EventId& id, Position end) con
   return entries_[*number].position;
 }
 
-void MemoryIdIndex::for_each_whole(const std::function<void(const EventId&, Position)>& visit) const {
-  for (std::uint64_t n = 0; n < entries_.size(); ++n) { visit(entries_[n].id, entries_[n].position); }
-}
-
 }  // namespace tidemark::index

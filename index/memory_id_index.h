@@ -4,9 +4,9 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <optional>
 
+#include "index/arena.h"
 #include "index/growing_table.h"
 #include "index/hash_slots.h"
 #include "platform/checksum.h"
@@ -22,6 +22,8 @@ struct EventIdHash {
 // Event id -> position, in memory. One thread adds; any may ask, without a lock.
 class MemoryIdIndex {
  public:
+  explicit MemoryIdIndex(Arena& memory) : slots_(memory), entries_(memory) {}
+
   // The first position of an id holds: a store never gives one id to two events. May throw std::bad_alloc; nothing is
   // added then.
   void add(const EventId& id, Position position);
@@ -34,14 +36,13 @@ class MemoryIdIndex {
 
   // The rest only once nobody adds any more.
   [[nodiscard]] std::uint64_t size() const { return entries_.size(); }
-  void for_each_whole(const std::function<void(const EventId&, Position)>& visit) const;
-
- private:
   struct Entry {
     EventId id;
     Position position;
   };
+  [[nodiscard]] const Entry& entry(std::uint64_t n) const { return entries_[n]; }
 
+ private:
   HashSlots slots_;
   GrowingTable<Entry, 64> entries_;
 };

@@ -2,6 +2,7 @@
 #include "index/memory_key_index.h"
 
 #include <algorithm>
+#include <memory>
 #include <new>
 #include <ranges>
 
@@ -46,13 +47,13 @@ void MemoryKeyIndex::append(Postings& postings, Position position) {
   if (used == postings.room) {
     if (postings.room > UINT32_MAX / 2) { throw std::bad_alloc(); }
     const std::uint32_t room = std::max(2 * postings.room, kRoomFirst);
-    auto* const larger = arena_.array<Position>(room);
-    if (used > 0) { std::copy_n(more, used, larger); }
+    auto* const larger = memory_.room<Position>(room);
+    if (used > 0) { std::uninitialized_copy_n(more, used, larger); }
     postings.more.store(larger, std::memory_order_release);
     postings.room = room;
     more = larger;
   }
-  more[used] = position;
+  new (more + used) Position(position);
   postings.count.store(count + 1, std::memory_order_release);
 }
 
@@ -66,7 +67,7 @@ void MemoryKeyIndex::add(const Key& key, Position position, std::optional<std::u
   }
   home.slots.make_room();
   Postings& postings = home.postings.next();
-  const std::string_view name = arena_.copy(key.name);
+  const std::string_view name = memory_.copy(key.name);
   postings.hash = key.hash;
   postings.name = name.data();
   postings.name_size = static_cast<std::uint32_t>(name.size());
@@ -157,12 +158,6 @@ void MemoryKeyIndex::for_each(KeyKind kind, Position end, const std::function<vo
   visit_kind(kind, [&](const Postings& postings) {
     if (postings.first < end) { visit(postings.key(kind)); }
   });
-}
-
-void MemoryKeyIndex::for_each_whole(const std::function<void(const Key&, const Positions&)>& visit) const {
-  for (const KeyKind kind : {KeyKind::kStream, KeyKind::kCategory, KeyKind::kType, KeyKind::kTag}) {
-    visit_kind(kind, [&](const Postings& postings) { visit(postings.key(kind), postings.positions()); });
-  }
 }
 
 }  // namespace tidemark::index

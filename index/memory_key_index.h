@@ -16,6 +16,7 @@
 #include "index/growing_table.h"
 #include "index/hash_slots.h"
 #include "index/key.h"
+#include "platform/prefetch.h"
 #include "tidemark/types.hpp"
 
 namespace tidemark::index {
@@ -33,6 +34,9 @@ struct NamePage {
 // lock, with an end that was published to it after what lies below was added.
 class MemoryKeyIndex {
  public:
+  explicit MemoryKeyIndex(Arena& memory)
+      : kinds_{Kind(memory), Kind(memory), Kind(memory), Kind(memory)}, memory_(memory) {}
+
   // Adds a position, no lower than any the key has; one that it has already changes nothing. `before` is how many
   // positions the key has below this one, here and elsewhere, if who adds it knows. May throw std::bad_alloc; nothing
   // is added then.
@@ -84,8 +88,15 @@ class MemoryKeyIndex {
     std::uint64_t size_ = 0;
     std::optional<std::uint64_t> before_;  // as in Look
   };
-  // Calls visit for each key of every kind, with its positions. Only once nobody adds any more.
-  void for_each_whole(const std::function<void(const Key&, const Positions&)>& visit) const;
+  // All of the n-th key of a kind, in the order in which they came. Only once nobody adds any more.
+  [[nodiscard]] std::uint32_t whole_count(KeyKind kind) const {
+    return static_cast<std::uint32_t>(this->kind(kind).postings.size());
+  }
+  [[nodiscard]] Key whole_key(KeyKind kind, std::uint32_t n) const { return this->kind(kind).postings[n].key(kind); }
+  void prefetch_whole(KeyKind kind, std::uint32_t n) const { platform::prefetch(&this->kind(kind).postings[n]); }
+  [[nodiscard]] Positions whole_positions(KeyKind kind, std::uint32_t n) const {
+    return this->kind(kind).postings[n].positions();
+  }
 
  private:
   static constexpr std::uint64_t kNotTold = UINT64_MAX;
@@ -107,6 +118,8 @@ class MemoryKeyIndex {
     [[nodiscard]] Key key(KeyKind kind) const { return {kind, {name, name_size}, hash}; }
   };
   struct Kind {
+    explicit Kind(Arena& memory) : slots(memory), postings(memory) {}
+
     HashSlots slots;
     GrowingTable<Postings, 16> postings;
     std::atomic<std::uint32_t> count = 0;  // of postings; release
@@ -120,7 +133,7 @@ class MemoryKeyIndex {
   void append(Postings& postings, Position position);
 
   std::array<Kind, 4> kinds_;
-  Arena arena_;  // names and positions
+  Arena& memory_;
 };
 
 }  // namespace tidemark::index

@@ -2,28 +2,19 @@
 #include "index/memory_run_source.h"
 
 #include <algorithm>
-#include <array>
-#include <bit>
-#include <cstring>
 
+#include "index/bits.h"
 #include "index/guarded.h"
+#include "index/name_order.h"
+#include "platform/sort.h"
 
 namespace tidemark::index {
 
 namespace {
 
-constexpr unsigned kPositionBits = 28;
-static_assert(MemoryRunSource::kEventsMax == std::uint64_t{1} << kPositionBits);
-static_assert(kIdHashBits + kPositionBits == 64);
+static_assert(MemoryRunSource::kEventsMax == std::uint64_t{1} << kPackedPositionBits);
 
 constexpr std::size_t kAhead = 8;  // keys
-
-// The first bytes as a number that compares as they do.
-std::uint64_t leading_bytes(std::string_view text) {
-  std::uint64_t value = 0;
-  std::memcpy(&value, text.data(), std::min(text.size(), sizeof value));
-  return __builtin_bswap64(value);
-}
 
 }  // namespace
 
@@ -41,7 +32,7 @@ Status MemoryRunSource::add(std::span<const Key> keys, std::optional<EventId> id
       ++entry.count;
       entry.last = position;
     }
-    if (id) { ids_.push_back(id_table_hash(id_hasher_(*id)) << kPositionBits | position); }
+    if (id) { ids_.push_back(packed_id(id_table_hash(id_hasher_(*id)), position)); }
     places_.push_back(place);
     return {};
   });
@@ -87,39 +78,24 @@ Status MemoryRunSource::start() {
   return guarded([&]() -> Status {
     sort_keys();
     sort_positions();
-    std::ranges::sort(ids_);
+    platform::sort_numbers(ids_);
     next_id_ = 0;
     next_place_ = 0;
     return rewind_keys();
   });
 }
 
-// Most names of a kind begin alike ("account-"): the bytes after what all of them share decide nearly every comparison.
 void MemoryRunSource::sort_keys() {
-  struct Sorted {
-    std::uint64_t leading;
-    std::uint32_t number;
-  };
-  std::vector<Sorted> sorted;
+  std::vector<platform::Keyed> sorted;
   order_.clear();
   order_.reserve(entries_.size());
-  for (const KeyKind kind : {KeyKind::kStream, KeyKind::kCategory, KeyKind::kType, KeyKind::kTag}) {
+  for (const KeyKind kind : kKeyKinds) {
     sorted.clear();
-    std::string_view shared;
     for (std::uint32_t i = 0; i < entries_.size(); ++i) {
-      if (entries_[i].kind != kind) { continue; }
-      const std::string_view name = name_of(entries_[i]);
-      if (sorted.empty()) { shared = name; }
-      const auto differ = std::ranges::mismatch(shared, name);
-      shared = shared.substr(0, static_cast<std::size_t>(differ.in1 - shared.begin()));
-      sorted.push_back({.leading = 0, .number = i});
+      if (entries_[i].kind == kind) { sorted.push_back({.key = 0, .value = i}); }
     }
-    for (Sorted& one : sorted) { one.leading = leading_bytes(name_of(entries_[one.number]).substr(shared.size())); }
-    std::ranges::sort(sorted, [this](const Sorted& a, const Sorted& b) {
-      if (a.leading != b.leading) { return a.leading < b.leading; }
-      return name_of(entries_[a.number]) < name_of(entries_[b.number]);
-    });
-    for (const Sorted& one : sorted) { order_.push_back(one.number); }
+    sort_by_name(sorted, [this](std::uint32_t number) { return name_of(entries_[number]); });
+    for (const platform::Keyed& one : sorted) { order_.push_back(one.value); }
   }
 }
 
@@ -166,10 +142,7 @@ Status MemoryRunSource::next_positions(std::span<std::uint32_t> into) {
 }
 
 Status MemoryRunSource::next_ids(std::span<HashedValue> into) {
-  for (HashedValue& entry : into) {
-    const std::uint64_t packed = ids_[next_id_++];
-    entry = {.hash = packed >> kPositionBits, .value = packed & low_bits(kPositionBits)};
-  }
+  for (HashedValue& entry : into) { entry = unpacked_id(ids_[next_id_++]); }
   return {};
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "index/arena.h"
 #include "index/growing_table.h"
 #include "index/memory_id_index.h"
 #include "index/memory_key_index.h"
@@ -18,9 +19,10 @@ struct MemoryTable {
   [[nodiscard]] const Place& place(Position position) const { return places[position - first]; }
 
   const Position first;
-  MemoryKeyIndex keys;
-  MemoryIdIndex ids;
-  GrowingTable<Place> places;
+  Arena memory;
+  MemoryKeyIndex keys{memory};
+  MemoryIdIndex ids{memory};
+  GrowingTable<Place> places{memory};
 };
 
 }  // namespace tidemark::index

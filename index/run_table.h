@@ -20,6 +20,15 @@ struct HashedValue {
   friend auto operator<=>(const HashedValue&, const HashedValue&) = default;
 };
 
+// An entry of a table of ids in one number, which compares as it does: the hash, then a position of the run.
+inline constexpr unsigned kPackedPositionBits = 64 - kIdHashBits;
+[[nodiscard]] constexpr std::uint64_t packed_id(std::uint64_t table_hash, std::uint64_t position) {
+  return table_hash << kPackedPositionBits | position;
+}
+[[nodiscard]] constexpr HashedValue unpacked_id(std::uint64_t packed) {
+  return {.hash = packed >> kPackedPositionBits, .value = packed & low_bits(kPackedPositionBits)};
+}
+
 // Packs a table whose entries come in order. The packed bytes may be taken away between entries; what says where the
 // buckets begin stays until the end: 4 bytes for 32 to 64 entries.
 class TableWriter {

@@ -12,6 +12,7 @@
 #include "index/run_keys.h"
 #include "index/run_output.h"
 #include "platform/io.h"
+#include "platform/sort.h"
 
 namespace tidemark::index {
 
@@ -50,7 +51,7 @@ class KeyHashes {
   }
   void clear() { packed_.clear(); }
   [[nodiscard]] std::size_t size() const { return packed_.size(); }
-  void sort() { std::ranges::sort(packed_); }
+  void sort() { platform::sort_numbers(packed_); }
   [[nodiscard]] HashedValue operator[](std::size_t i) const {
     return {.hash = packed_[i] >> kBlockBits, .value = packed_[i] & low_bits(kBlockBits)};
   }

@@ -1,62 +1,98 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "index/table_source.h"
 
-#include <algorithm>
-#include <new>
-#include <tuple>
-
+#include "index/guarded.h"
+#include "index/name_order.h"
 #include "index/run_format.h"
+#include "platform/sort.h"
 
 namespace tidemark::index {
 
+namespace {
+
+constexpr std::uint64_t kUnknown = UINT64_MAX;
+constexpr std::size_t kAhead = 8;  // keys
+
+}  // namespace
+
 Status TableSource::start() {
-  try {
-    keys_.clear();
-    table_->keys.for_each_whole(
-        [&](const Key& key, const MemoryKeyIndex::Positions& positions) { keys_.push_back({key, positions}); });
-    std::ranges::sort(keys_, {}, [](const Entry& entry) { return std::tuple(entry.key.kind, entry.key.name); });
+  if (table_->ids.size() > std::uint64_t{1} << kPackedPositionBits) {
+    return std::unexpected(Error(ErrorCode::kLimitExceeded, "an index file is made of at most 268,435,456 events"));
+  }
+  return guarded([&]() -> Status {
+    sort_keys();
     if (auto done = find_bases(); !done) { return done; }
-    ids_.clear();
-    ids_.reserve(table_->ids.size());
-    table_->ids.for_each_whole([&](const EventId& id, Position position) {
-      ids_.push_back({id_table_hash(hash_id(id)), position - table_->first});
-    });
-    std::ranges::sort(ids_);
-  } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
-  next_key_ = next_position_ = next_id_ = 0;
-  next_place_ = 0;
-  return {};
+    sort_ids();
+    next_id_ = 0;
+    next_place_ = 0;
+    return rewind_keys();
+  });
+}
+
+void TableSource::sort_keys() {
+  std::size_t count = 0;
+  for (const KeyKind kind : kKeyKinds) { count += table_->keys.whole_count(kind); }
+  keys_.clear();
+  keys_.reserve(count);
+  std::vector<platform::Keyed> sorted;
+  for (const KeyKind kind : kKeyKinds) {
+    sorted.resize(table_->keys.whole_count(kind));
+    for (std::uint32_t n = 0; n < sorted.size(); ++n) { sorted[n] = {.key = 0, .value = n}; }
+    sort_by_name(sorted, [&](std::uint32_t n) { return table_->keys.whole_key(kind, n).name; });
+    for (const platform::Keyed& one : sorted) { keys_.push_back({.number = one.value, .kind = kind}); }
+  }
+}
+
+void TableSource::sort_ids() {
+  ids_.clear();
+  ids_.reserve(table_->ids.size());
+  for (std::uint64_t n = 0; n < table_->ids.size(); ++n) {
+    const auto& [id, position] = table_->ids.entry(n);
+    ids_.push_back(packed_id(id_table_hash(hash_id(id)), position - table_->first));
+  }
+  platform::sort_numbers(ids_);
 }
 
 Status TableSource::find_bases() {
-  std::vector<const Key*> unknown;
   bases_.clear();
+  bases_.reserve(keys_.size());
+  std::vector<Key> unknown;
   for (const Entry& entry : keys_) {
-    bases_.push_back(entry.positions.before().value_or(0));
-    if (!entry.positions.before()) { unknown.push_back(&entry.key); }
+    const auto before = positions(entry).before();
+    bases_.push_back(before.value_or(kUnknown));
+    if (!before) { unknown.push_back(key(entry)); }
   }
+  if (unknown.empty()) { return {}; }
+  std::vector<const Key*> asked;
+  asked.reserve(unknown.size());
+  for (const Key& one : unknown) { asked.push_back(&one); }
   std::vector<std::uint64_t> found(unknown.size());
-  if (auto done = bases_of_(unknown, found); !done) { return done; }
+  if (auto done = bases_of_(asked, found); !done) { return done; }
   std::size_t next = 0;
-  for (std::size_t i = 0; i < keys_.size(); ++i) {
-    if (!keys_[i].positions.before()) { bases_[i] = found[next++]; }
+  for (std::uint64_t& base : bases_) {
+    if (base == kUnknown) { base = found[next++]; }
   }
   return {};
 }
 
 Result<bool> TableSource::next_key(KeyHead& into) {
   if (next_key_ == keys_.size()) { return false; }
+  // In the order of their names, keys lie anywhere.
+  if (next_key_ + kAhead < keys_.size()) {
+    const Entry& ahead = keys_[next_key_ + kAhead];
+    table_->keys.prefetch_whole(ahead.kind, ahead.number);
+  }
   const Entry& entry = keys_[next_key_];
-  into = {entry.key.kind, entry.key.name, bases_[next_key_], entry.positions.size()};
+  positions_ = positions(entry);
+  into = {entry.kind, key(entry).name, bases_[next_key_], positions_.size()};
   ++next_key_;
   next_position_ = 0;
   return true;
 }
 
 Status TableSource::next_positions(std::span<std::uint32_t> into) {
-  const Entry& entry = keys_[next_key_ - 1];
   for (std::uint32_t& position : into) {
-    position = static_cast<std::uint32_t>(entry.positions[next_position_++] - table_->first);
+    position = static_cast<std::uint32_t>(positions_[next_position_++] - table_->first);
   }
   return {};
 }
@@ -67,8 +103,7 @@ Status TableSource::rewind_keys() {
 }
 
 Status TableSource::next_ids(std::span<HashedValue> into) {
-  std::copy_n(ids_.begin() + static_cast<std::ptrdiff_t>(next_id_), into.size(), into.begin());
-  next_id_ += into.size();
+  for (HashedValue& entry : into) { entry = unpacked_id(ids_[next_id_++]); }
   return {};
 }
 

@@ -35,21 +35,28 @@ class TableSource final : public RunSource {
 
  private:
   struct Entry {
-    Key key;
-    MemoryKeyIndex::Positions positions;
+    std::uint32_t number;  // of the kind
+    KeyKind kind;
   };
 
+  [[nodiscard]] Key key(const Entry& entry) const { return table_->keys.whole_key(entry.kind, entry.number); }
+  [[nodiscard]] MemoryKeyIndex::Positions positions(const Entry& entry) const {
+    return table_->keys.whole_positions(entry.kind, entry.number);
+  }
+  void sort_keys();
+  void sort_ids();
   [[nodiscard]] Status find_bases();
 
   const std::shared_ptr<const MemoryTable> table_;
   const BasesOf bases_of_;
 
   // From start() on.
-  std::vector<Entry> keys_;
+  std::vector<Entry> keys_;           // in the order of the run
   std::vector<std::uint64_t> bases_;  // of keys_
-  std::vector<HashedValue> ids_;
+  std::vector<std::uint64_t> ids_;    // packed
   std::size_t next_key_ = 0;
-  std::size_t next_position_ = 0;  // of the key before next_key_
+  MemoryKeyIndex::Positions positions_;  // of the key before it
+  std::size_t next_position_ = 0;        // of these
   std::size_t next_id_ = 0;
   std::uint64_t next_place_ = 0;
 };

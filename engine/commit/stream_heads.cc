@@ -12,8 +12,8 @@ namespace {
 
 // So many are looked for at the same time.
 constexpr std::size_t kAtOnce = 32;
-// What a head takes beside its name: itself in a table that is at least half full, and as much for slots.
-constexpr std::uint64_t kHeadBytes = 96;
+// What a head takes beside its name: itself, and up to three slots.
+constexpr std::uint64_t kHeadBytes = 56;
 
 std::uint32_t slot_hash(const index::Key& stream) { return static_cast<std::uint32_t>(stream.hash.low); }
 
@@ -72,7 +72,7 @@ void StreamHeads::set(const index::Key& stream, std::uint64_t count, Position ba
     old_ = std::exchange(young_, std::move(fresh));
   }
   young_->slots.make_room();
-  const std::string_view name = young_->names.copy(stream.name);
+  const std::string_view name = young_->memory.copy(stream.name);
   young_->heads.add({name.data(), static_cast<std::uint32_t>(name.size()), count, batch_end});
   young_->slots.add(slot_hash(stream), static_cast<std::uint32_t>(young_->heads.size() - 1));
   young_->bytes += kHeadBytes + name.size();

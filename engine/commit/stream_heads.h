@@ -43,9 +43,9 @@ class StreamHeads {
     [[nodiscard]] bool is(const index::Key& stream) const { return std::string_view(name, name_size) == stream.name; }
   };
   struct Generation {
-    index::HashSlots slots;
-    index::GrowingTable<Head, 64> heads;
-    index::Arena names;
+    index::Arena memory;
+    index::HashSlots slots{memory};
+    index::GrowingTable<Head, 64> heads{memory};
     std::uint64_t bytes = 0;
     Position batch_end;  // the last of them
 

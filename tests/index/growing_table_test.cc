@@ -12,7 +12,8 @@ namespace tidemark::index {
 namespace {
 
 TEST(GrowingTable, EveryEntryIsWhereItWasAdded) {
-  GrowingTable<std::uint64_t> table;
+  Arena memory;
+  GrowingTable<std::uint64_t> table(memory);
   EXPECT_EQ(table.size(), 0U);
   for (std::uint64_t i = 0; i < 300'000; ++i) {
     table.add(i * 3);
@@ -23,7 +24,8 @@ TEST(GrowingTable, EveryEntryIsWhereItWasAdded) {
 }
 
 TEST(GrowingTable, EntriesNeverMove) {
-  GrowingTable<int> table;
+  Arena memory;
+  GrowingTable<int> table(memory);
   std::vector<const int*> addresses;
   for (int i = 0; i < 20'000; ++i) {
     table.add(i);
@@ -33,7 +35,8 @@ TEST(GrowingTable, EntriesNeverMove) {
 }
 
 TEST(GrowingTable, ReadersBesideTheAdder) {
-  GrowingTable<std::uint64_t> table;
+  Arena memory;
+  GrowingTable<std::uint64_t> table(memory);
   std::atomic<std::uint64_t> published = 0;
   std::atomic<bool> wrong = false;
   constexpr std::uint64_t kCount = 200'000;

@@ -24,7 +24,8 @@ auto is(std::uint32_t wanted) {
 }
 
 TEST(HashSlots, NothingIsFoundInNone) {
-  const HashSlots slots;
+  Arena memory;
+  const HashSlots slots(memory);
   EXPECT_EQ(slots.find(0, [](std::uint32_t) { return true; }), std::nullopt);
   EXPECT_EQ(slots.look(7), std::nullopt);
   slots.prefetch(7);
@@ -33,7 +34,8 @@ TEST(HashSlots, NothingIsFoundInNone) {
 TEST(HashSlots, FindsWhatWasAddedWhateverTheHashes) {
   std::mt19937 random(1);
   for (int pattern = 0; pattern < 4; ++pattern) {
-    HashSlots slots;
+    Arena memory;
+    HashSlots slots(memory);
     const auto hash_of = [&](std::uint32_t n) {
       switch (pattern) {
         case 0:
@@ -59,7 +61,8 @@ TEST(HashSlots, FindsWhatWasAddedWhateverTheHashes) {
 }
 
 TEST(HashSlots, OnlyNumbersOfTheHashAreAskedFor) {
-  HashSlots slots;
+  Arena memory;
+  HashSlots slots(memory);
   for (std::uint32_t n = 0; n < 100; ++n) { add(slots, n % 10, n); }
   std::uint32_t asked = 0;
   EXPECT_EQ(slots.find(3,
@@ -73,7 +76,8 @@ TEST(HashSlots, OnlyNumbersOfTheHashAreAskedFor) {
 }
 
 TEST(HashSlots, AReaderBesideTheAdder) {
-  HashSlots slots;
+  Arena memory;
+  HashSlots slots(memory);
   std::atomic<std::uint32_t> published = 0;
   constexpr std::uint32_t kCount = 30000;
   std::uint64_t missed = 0;

@@ -16,7 +16,8 @@ namespace {
 constexpr Position kNoEnd(std::numeric_limits<std::uint64_t>::max());
 
 TEST(MemoryIdIndex, FindsBelowTheEnd) {
-  MemoryIdIndex index;
+  Arena memory;
+  MemoryIdIndex index(memory);
   const EventId id = EventId::from_name("a");
   EXPECT_FALSE(index.find(id, kNoEnd));
   index.add(id, Position(7));
@@ -27,7 +28,8 @@ TEST(MemoryIdIndex, FindsBelowTheEnd) {
 }
 
 TEST(MemoryIdIndex, TheFirstPositionOfAnIdHolds) {
-  MemoryIdIndex index;
+  Arena memory;
+  MemoryIdIndex index(memory);
   const EventId id = EventId::from_name("a");
   index.add(id, Position(1));
   index.add(id, Position(2));
@@ -35,7 +37,8 @@ TEST(MemoryIdIndex, TheFirstPositionOfAnIdHolds) {
 }
 
 TEST(MemoryIdIndex, IdsThatDifferInOneBit) {
-  MemoryIdIndex index;
+  Arena memory;
+  MemoryIdIndex index(memory);
   const EventId base = EventId::from_name("base");
   std::vector<EventId> ids = {base};
   for (std::size_t bit = 0; bit < 8 * EventId::kSize; ++bit) {
@@ -48,7 +51,8 @@ TEST(MemoryIdIndex, IdsThatDifferInOneBit) {
 }
 
 TEST(MemoryIdIndex, ReadersBesideTheAdder) {
-  MemoryIdIndex index;
+  Arena memory;
+  MemoryIdIndex index(memory);
   std::vector<EventId> ids;
   for (int i = 0; i < 20000; ++i) { ids.push_back(EventId::make()); }
   std::atomic<std::uint64_t> published = 0;

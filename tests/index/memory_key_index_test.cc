@@ -38,7 +38,8 @@ using Values = std::vector<std::uint64_t>;
 using Names = std::vector<std::string>;
 
 TEST(MemoryKeyIndex, GivesPositionsInOrderBelowAnEnd) {
-  MemoryKeyIndex index;
+  Arena memory;
+  MemoryKeyIndex index(memory);
   const Key key = make_key(KeyKind::kStream, "a");
   EXPECT_EQ(index.count(key, kNoEnd), 0U);
   EXPECT_EQ(all_of(index, key), Values{});
@@ -60,7 +61,8 @@ TEST(MemoryKeyIndex, GivesPositionsInOrderBelowAnEnd) {
 }
 
 TEST(MemoryKeyIndex, KindsAreApart) {
-  MemoryKeyIndex index;
+  Arena memory;
+  MemoryKeyIndex index(memory);
   const KeyKind kinds[] = {KeyKind::kStream, KeyKind::kCategory, KeyKind::kType, KeyKind::kTag};
   std::uint64_t position = 0;
   for (const KeyKind kind : kinds) { index.add(make_key(kind, "same"), Position(position++)); }
@@ -74,7 +76,8 @@ TEST(MemoryKeyIndex, KindsAreApart) {
 
 // Names whose hashes are the same are told apart by their bytes.
 TEST(MemoryKeyIndex, CollidingHashesAreToldApart) {
-  MemoryKeyIndex index;
+  Arena memory;
+  MemoryKeyIndex index(memory);
   const platform::Hash128 hash{42, 42};
   std::vector<std::string> names;
   for (int i = 0; i < 50; ++i) { names.push_back("name " + std::to_string(i)); }
@@ -90,14 +93,16 @@ TEST(MemoryKeyIndex, CollidingHashesAreToldApart) {
 
 // An event may have the same tag twice.
 TEST(MemoryKeyIndex, APositionIsTakenOnce) {
-  MemoryKeyIndex index;
+  Arena memory;
+  MemoryKeyIndex index(memory);
   const Key key = make_key(KeyKind::kTag, "t");
   for (const std::uint64_t position : {3U, 3U, 4U, 7U, 7U}) { index.add(key, Position(position)); }
   EXPECT_EQ(all_of(index, key), (Values{3, 4, 7}));
 }
 
 TEST(MemoryKeyIndex, KeepsNoViewOfTheCallersName) {
-  MemoryKeyIndex index;
+  Arena memory;
+  MemoryKeyIndex index(memory);
   {
     std::string name = "a name that is long enough to live outside the string itself";
     index.add(make_key(KeyKind::kStream, name), Position(0));
@@ -109,7 +114,8 @@ TEST(MemoryKeyIndex, KeepsNoViewOfTheCallersName) {
 }
 
 TEST(MemoryKeyIndex, ListsPageByNameInByteOrder) {
-  MemoryKeyIndex index;
+  Arena memory;
+  MemoryKeyIndex index(memory);
   const Names names = {"", "\x01", "A", "Z", "a", "a-1", "a-10", "a-2", "b", "\xC3\xA9", "\xF0\x9F\x98\x80"};
   std::uint64_t position = 0;
   for (auto name = names.rbegin(); name != names.rend(); ++name) {
@@ -152,7 +158,8 @@ TEST(MemoryKeyIndex, EqualsAModel) {
   const std::uint32_t seed = std::random_device()();
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937 random(seed);
-  MemoryKeyIndex index;
+  Arena memory;
+  MemoryKeyIndex index(memory);
   std::map<std::string, Values> model;
   for (std::uint64_t p = 0; p < 20000; ++p) {
     const std::string name = "k" + std::to_string(random() % (1 + p / 10));
@@ -173,7 +180,8 @@ TEST(MemoryKeyIndex, EqualsAModel) {
 
 // One adds, others ask with an end that was published to them: they see all of it.
 TEST(MemoryKeyIndex, ReadersBesideTheAdder) {
-  MemoryKeyIndex index;
+  Arena memory;
+  MemoryKeyIndex index(memory);
   std::atomic<std::uint64_t> published = 0;
   std::atomic<bool> wrong = false;
   constexpr std::uint64_t kCount = 20000;
