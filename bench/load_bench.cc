@@ -35,12 +35,21 @@ bool with_index = true;
 namespace tidemark::index {
 
 // The labels are the names that the linker gives.
-void real_add_key(MemoryKeyIndex* self, const Key& key, Position position, std::optional<std::uint64_t> before) asm(
+std::uint32_t
+real_add_key(MemoryKeyIndex* self, const Key& key, Position position, std::optional<std::uint64_t> before) asm(
     "__real__ZN8tidemark5index14MemoryKeyIndex3addERKNS0_3KeyENS_6detail6NumberINS_11PositionTagEEESt8optionalImE");
-void add_key(MemoryKeyIndex* self, const Key& key, Position position, std::optional<std::uint64_t> before) asm(
+std::uint32_t add_key(MemoryKeyIndex* self, const Key& key, Position position, std::optional<std::uint64_t> before) asm(
     "__wrap__ZN8tidemark5index14MemoryKeyIndex3addERKNS0_3KeyENS_6detail6NumberINS_11PositionTagEEESt8optionalImE");
-void add_key(MemoryKeyIndex* self, const Key& key, Position position, std::optional<std::uint64_t> before) {
-  if (with_index) { real_add_key(self, key, position, before); }
+std::uint32_t add_key(MemoryKeyIndex* self, const Key& key, Position position, std::optional<std::uint64_t> before) {
+  return with_index ? real_add_key(self, key, position, before) : 0;
+}
+
+void real_add_again(MemoryKeyIndex* self, KeyKind kind, std::uint32_t number, Position position) asm(
+    "__real__ZN8tidemark5index14MemoryKeyIndex9add_againENS0_7KeyKindEjNS_6detail6NumberINS_11PositionTagEEE");
+void add_again(MemoryKeyIndex* self, KeyKind kind, std::uint32_t number, Position position) asm(
+    "__wrap__ZN8tidemark5index14MemoryKeyIndex9add_againENS0_7KeyKindEjNS_6detail6NumberINS_11PositionTagEEE");
+void add_again(MemoryKeyIndex* self, KeyKind kind, std::uint32_t number, Position position) {
+  if (with_index) { real_add_again(self, kind, number, position); }
 }
 
 void real_add_id(MemoryIdIndex* self, const EventId& id, Position position) asm(

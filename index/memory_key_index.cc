@@ -57,13 +57,17 @@ void MemoryKeyIndex::append(Postings& postings, Position position) {
   postings.count.store(count + 1, std::memory_order_release);
 }
 
-void MemoryKeyIndex::add(const Key& key, Position position, std::optional<std::uint64_t> before) {
+void MemoryKeyIndex::add_again(KeyKind kind, std::uint32_t number, Position position) {
+  append(kinds_[static_cast<std::size_t>(kind) - 1].postings[number], position);
+}
+
+std::uint32_t MemoryKeyIndex::add(const Key& key, Position position, std::optional<std::uint64_t> before) {
   Kind& home = kinds_[static_cast<std::size_t>(key.kind) - 1];
   const std::uint32_t hash = slot_hash(key);
   const auto known = home.slots.find(hash, [&](std::uint32_t n) { return home.postings[n].is(key); });
   if (known) {
     append(home.postings[*known], position);
-    return;
+    return *known;
   }
   home.slots.make_room();
   Postings& postings = home.postings.next();
@@ -78,6 +82,7 @@ void MemoryKeyIndex::add(const Key& key, Position position, std::optional<std::u
   home.postings.add_next();
   home.slots.add(hash, number);
   home.count.store(number + 1, std::memory_order_release);
+  return number;
 }
 
 void MemoryKeyIndex::reserve_as(const MemoryKeyIndex& other) {

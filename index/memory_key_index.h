@@ -38,9 +38,11 @@ class MemoryKeyIndex {
       : kinds_{Kind(memory), Kind(memory), Kind(memory), Kind(memory)}, memory_(memory) {}
 
   // Adds a position, no lower than any the key has; one that it has already changes nothing. `before` is how many
-  // positions the key has below this one, here and elsewhere, if who adds it knows. May throw std::bad_alloc; nothing
-  // is added then.
-  void add(const Key& key, Position position, std::optional<std::uint64_t> before = std::nullopt);
+  // positions the key has below this one, here and elsewhere, if who adds it knows. Gives the key's number, among those
+  // of its kind. May throw std::bad_alloc; nothing is added then.
+  std::uint32_t add(const Key& key, Position position, std::optional<std::uint64_t> before = std::nullopt);
+  // The same for a key that is known by its number.
+  void add_again(KeyKind kind, std::uint32_t number, Position position);
 
   // Makes room for as many keys as another one has. Of the adding thread; may throw std::bad_alloc, and then nothing is
   // lost.

@@ -156,6 +156,7 @@ void Committer::add_to_catalog(const EncodedBatch& batch, Offset frame) {
   versions.reserve(batch.appended_streams());
   for (std::uint32_t i = 0; i < batch.appended_streams(); ++i) { versions.push_back(batch.first_version(i)); }
   constexpr std::size_t kAhead = 8;
+  Catalog::Frame adding(catalog_, batch.keys());
   for (std::size_t i = 0; i < batch.events().size(); ++i) {
     if (i + kAhead < batch.events().size()) {
       const EventUse& ahead = batch.events()[i + kAhead];
@@ -163,7 +164,7 @@ void Committer::add_to_catalog(const EncodedBatch& batch, Offset frame) {
     }
     const EventUse& event = batch.events()[i];
     Version& version = versions[event.stream];
-    catalog_.add(batch.keys(), batch.names_of(event), event.id, {frame.value(), event.body_offset}, version);
+    adding.add(batch.names_of(event), event.id, {frame.value(), event.body_offset}, version);
     version = version.next();
   }
 }

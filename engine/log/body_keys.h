@@ -29,20 +29,27 @@ class BodyKeys {
 
   [[nodiscard]] const index::Key& stream(std::uint32_t index) const { return keys_[index]; }
   // Its name is empty if the stream has no category.
-  [[nodiscard]] const index::Key& category(std::uint32_t stream) const { return keys_[streams_ + stream]; }
-  [[nodiscard]] const index::Key& type(std::uint32_t index) const { return keys_[2 * streams_ + index]; }
-  [[nodiscard]] const index::Key& tag(std::uint32_t index) const { return keys_[2 * streams_ + types_ + index]; }
+  [[nodiscard]] const index::Key& category(std::uint32_t stream) const { return name(category_number(stream)); }
+  [[nodiscard]] const index::Key& type(std::uint32_t index) const { return name(type_number(index)); }
+  [[nodiscard]] const index::Key& tag(std::uint32_t index) const { return name(tag_number(index)); }
 
+  [[nodiscard]] std::uint32_t stream_count() const { return streams_; }
   // What is not a stream, each with a number below name_count().
   [[nodiscard]] std::size_t name_count() const { return keys_.size() - streams_; }
   [[nodiscard]] const index::Key& name(std::size_t number) const { return keys_[streams_ + number]; }
-  [[nodiscard]] std::size_t category_number(std::uint32_t stream) const { return stream; }
-  [[nodiscard]] std::size_t type_number(std::uint32_t index) const { return std::size_t{streams_} + index; }
-  [[nodiscard]] std::size_t tag_number(std::uint32_t index) const { return std::size_t{streams_} + types_ + index; }
+  [[nodiscard]] std::size_t category_number(std::uint32_t stream) const {
+    return category_numbers_.empty() ? 0 : category_numbers_[stream];
+  }
+  [[nodiscard]] std::size_t type_number(std::uint32_t index) const { return std::size_t{categories_} + index; }
+  [[nodiscard]] std::size_t tag_number(std::uint32_t index) const { return std::size_t{categories_} + types_ + index; }
 
  private:
-  std::vector<index::Key> keys_;  // streams | their categories | types | tags
+  void add_categories();
+
+  std::vector<index::Key> keys_;                 // streams | categories, one for neighbours of the same | types | tags
+  std::vector<std::uint32_t> category_numbers_;  // of streams; empty if all have one
   std::uint32_t streams_ = 0;
+  std::uint32_t categories_ = 0;
   std::uint32_t types_ = 0;
 };
 

@@ -6,6 +6,12 @@
 
 namespace tidemark::engine {
 
+namespace {
+
+constexpr std::uint32_t kNoNumber = UINT32_MAX;
+
+}  // namespace
+
 Catalog::Catalog(index::Tiers::Runs runs) { start_with(std::move(runs)); }
 
 void Catalog::start_with(index::Tiers::Runs runs) {
@@ -25,16 +31,42 @@ void Catalog::set_view(index::Tiers::Runs runs, index::Tiers::Tables tables) {
   view_ = std::make_shared<index::Tiers>(std::move(runs), std::move(tables), healer_);
 }
 
-void Catalog::add(const BodyKeys& keys, const EventNames& event, const EventId& id, const index::Place& place,
-                  std::optional<Version> version) {
-  const Position position = newest_->end();
-  index::MemoryKeyIndex& table = newest_->keys;
-  table.add(keys.stream(event.stream), position, version ? std::optional(version->value()) : std::nullopt);
-  if (!keys.category(event.stream).name.empty()) { table.add(keys.category(event.stream), position); }
-  table.add(keys.type(event.type), position);
-  for (const std::uint32_t tag : event.tags) { table.add(keys.tag(tag), position); }
-  newest_->ids.add(id, position);
-  newest_->places.add(place);
+Catalog::Frame::Frame(Catalog& catalog, const BodyKeys& keys) : catalog_(catalog), keys_(keys) { forget_numbers(); }
+
+void Catalog::Frame::forget_numbers() {
+  catalog_.numbers_.assign(keys_.stream_count() + keys_.name_count(), kNoNumber);
+  table_ = catalog_.newest_.get();
+}
+
+void Catalog::Frame::add(const EventNames& event, const EventId& id, const index::Place& place,
+                         std::optional<Version> version) {
+  if (table_ != catalog_.newest_.get()) { forget_numbers(); }
+  index::MemoryTable& table = *catalog_.newest_;
+  const Position position = table.end();
+  std::uint32_t& stream = catalog_.numbers_[event.stream];
+  if (stream == kNoNumber) {
+    stream =
+        table.keys.add(keys_.stream(event.stream), position, version ? std::optional(version->value()) : std::nullopt);
+  } else {
+    table.keys.add_again(index::KeyKind::kStream, stream, position);
+  }
+  const std::size_t category = keys_.category_number(event.stream);
+  if (!keys_.name(category).name.empty()) { add_name(category, position); }
+  add_name(keys_.type_number(event.type), position);
+  for (const std::uint32_t tag : event.tags) { add_name(keys_.tag_number(tag), position); }
+  table.ids.add(id, position);
+  table.places.add(place);
+}
+
+void Catalog::Frame::add_name(std::size_t number, Position position) {
+  index::MemoryKeyIndex& keys = catalog_.newest_->keys;
+  const index::Key& key = keys_.name(number);
+  std::uint32_t& known = catalog_.numbers_[keys_.stream_count() + number];
+  if (known == kNoNumber) {
+    known = keys.add(key, position);
+  } else {
+    keys.add_again(key.kind, known, position);
+  }
 }
 
 std::shared_ptr<const index::MemoryTable> Catalog::close_table() {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <vector>
 
 #include "engine/log/body_keys.h"
 #include "index/memory_table.h"
@@ -31,10 +32,24 @@ class Catalog {
   void heal_with(index::RunHealer* healer);
   [[nodiscard]] index::RunHealer* healer() const { return healer_; }
 
-  // The event with the next position; with its version, if every event of its stream before it is in the catalog. May
-  // throw std::bad_alloc; then the same event can be added again.
-  void add(const BodyKeys& keys, const EventNames& event, const EventId& id, const index::Place& place,
-           std::optional<Version> version = std::nullopt);
+  // Adds the events of one frame, in order: each of its names is looked for once. Of the adding thread, one at a time.
+  class Frame {
+   public:
+    // The names must live as long as this. May throw std::bad_alloc.
+    Frame(Catalog& catalog, const BodyKeys& keys);
+    // The event with the next position; with its version, if every event of its stream before it is in the catalog. May
+    // throw std::bad_alloc; then the same event can be added again.
+    void add(const EventNames& event, const EventId& id, const index::Place& place,
+             std::optional<Version> version = std::nullopt);
+
+   private:
+    void forget_numbers();
+    void add_name(std::size_t number, Position position);
+
+    Catalog& catalog_;
+    const BodyKeys& keys_;
+    const index::MemoryTable* table_ = nullptr;  // whose numbers are known
+  };
   // Asks the processor for what add() looks at first. Of the adding thread.
   void prefetch(const index::Key& stream, const EventId& id) const {
     newest_->keys.prefetch_slot(stream);
@@ -65,6 +80,7 @@ class Catalog {
 
   index::RunHealer* healer_ = nullptr;
   std::shared_ptr<index::MemoryTable> newest_;  // of the adding thread
+  std::vector<std::uint32_t> numbers_;  // in it, of the names of the frame that is being added: streams, then names
   mutable std::mutex mutex_;
   std::shared_ptr<const index::Tiers> view_;  // guarded by mutex_
 };

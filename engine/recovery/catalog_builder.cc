@@ -34,13 +34,14 @@ bool CatalogBuilder::operator()(const ScannedFrame& frame) {
   };
   if (!for_each_event(frame.header, frame.body, frame.header.body_bytes, take)) { return false; }
   const Offset place(frame.segment.base().value() + frame.offset);
+  Catalog::Frame adding(catalog_, keys);
   for (std::size_t i = 0; i < events_.size(); ++i) {
     if (i + kAhead < events_.size()) {
       catalog_.prefetch(*streams_[events_[i + kAhead].stream], events_[i + kAhead].id);
     }
     const Event& event = events_[i];
     const auto tags = std::span(tags_).subspan(event.first_tag, event.tags);
-    catalog_.add(keys, {event.stream, event.type, tags}, event.id, {place.value(), event.offset}, event.version);
+    adding.add({event.stream, event.type, tags}, event.id, {place.value(), event.offset}, event.version);
   }
   return true;
 }

@@ -42,7 +42,8 @@ class Salvager {
     const SalvageVisitor visitor{
         .lost = [&](LostEvents::const_iterator begin, LostEvents::const_iterator end) -> Status {
           for (auto it = begin; it != end; ++it) {
-            catalog.add(BodyKeys(it->second.stream, kLostType), {}, it->second.id, index::Place::nowhere());
+            const BodyKeys keys(it->second.stream, kLostType);
+            Catalog::Frame(catalog, keys).add({}, it->second.id, index::Place::nowhere());
           }
           return {};
         },
@@ -62,11 +63,12 @@ class Salvager {
     const auto body = BodyView::open(frame.header, frame.table, frame.body, true);
     if (!body) { return bad(); }
     const BodyKeys keys(*body);
+    Catalog::Frame adding(catalog, keys);
     const auto take = [&](const EventRecord& record, std::uint32_t offset) {
       const Version version = body->first_version(record.stream) + record.ordinal;
       const auto before = catalog.view()->count(keys.stream(record.stream), catalog.end());
       if (!before || *before != version.value()) { return false; }
-      catalog.add(keys, {record.stream, record.type, record.tags}, record.id, {frame.place.value(), offset});
+      adding.add({record.stream, record.type, record.tags}, record.id, {frame.place.value(), offset});
       return true;
     };
     if (!for_each_event(frame.header, *body, frame.body.size(), take)) { return bad(); }

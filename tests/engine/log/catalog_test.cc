@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Goal: closing tables and putting runs in their place changes no answer, and views taken before go on. Method: events
-// added, tables closed and replaced at random, held against a count of one's own.
+// added, alone or by frames, tables closed and replaced at random, held against a count of one's own.
 #include "engine/log/catalog.h"
 
 #include <algorithm>
@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/commit/encoded_batch.h"
 #include "index/merged_run_source.h"
 #include "index/run_writer.h"
 #include "index/table_source.h"
@@ -32,7 +33,8 @@ class CatalogTest : public testing::Test {
   void add() {
     const std::string& stream = streams[random() % streams.size()];
     const std::uint64_t position = catalog.end().value();
-    catalog.add(BodyKeys(stream, "T"), {}, EventId::from_name(std::to_string(position)), {position * 8, 3});
+    const BodyKeys keys(stream, "T");
+    Catalog::Frame(catalog, keys).add({}, EventId::from_name(std::to_string(position)), {position * 8, 3});
     positions[stream].push_back(position);
   }
 
@@ -106,9 +108,49 @@ TEST_F(CatalogTest, BeginsAfterItsRuns) {
   Catalog next(catalog.view()->runs());
   EXPECT_EQ(next.end(), Position(20));
   EXPECT_EQ(next.newest_events(), 0U);
-  next.add(BodyKeys("b", "T"), {}, EventId::from_name("x"), {160, 3});
+  const BodyKeys keys("b", "T");
+  Catalog::Frame(next, keys).add({}, EventId::from_name("x"), {160, 3});
   positions["b"].push_back(20);
   expect_right(*next.view(), 21);
+}
+
+// Names of one frame that come again, in another order, with others in between, and after its table was closed.
+TEST(CatalogFrame, EveryNameHasItsEvents) {
+  const std::vector<std::string> names{"a-1", "a-2", "b-1", "a-3", "-none", "-some", "a", "b-2"};
+  Batch batch;
+  std::map<std::pair<KeyKind, std::string>, std::vector<std::uint64_t>> expected;
+  std::mt19937 random(11);
+  for (std::uint64_t position = 0; position < 300; ++position) {
+    const std::string& stream = names[position < names.size() ? position : random() % names.size()];
+    const std::string type = "T" + std::to_string(position % 3);
+    batch.to(stream).add(
+        {.type = type,
+         .tags = position % 2 == 0 ? std::vector<std::string_view>{"t", "u", "t"} : std::vector<std::string_view>{}});
+    expected[{KeyKind::kStream, stream}].push_back(position);
+    if (stream[0] != '-') { expected[{KeyKind::kCategory, stream.substr(0, 1)}].push_back(position); }
+    expected[{KeyKind::kType, type}].push_back(position);
+    if (position % 2 == 0) {
+      expected[{KeyKind::kTag, "t"}].push_back(position);
+      expected[{KeyKind::kTag, "u"}].push_back(position);
+    }
+  }
+  const auto encoded = EncodedBatch::encode(batch);
+  ASSERT_TRUE(encoded);
+  Catalog catalog;
+  Catalog::Frame frame(catalog, encoded->keys());
+  for (const EventUse& event : encoded->events()) {
+    if (catalog.end() == Position(100)) { (void)catalog.close_table(); }
+    frame.add(encoded->names_of(event), event.id, {64, event.body_offset});
+  }
+  const auto view = catalog.view();
+  for (const auto& [key, positions] : expected) {
+    const auto postings = view->postings(make_key(key.first, key.second), Position(300)).value();
+    ASSERT_EQ(postings.count(), positions.size()) << key.second;
+    std::vector<Position> got(positions.size());
+    ASSERT_EQ(postings.positions(0, got).value(), positions.size());
+    for (std::size_t i = 0; i < got.size(); ++i) { EXPECT_EQ(got[i].value(), positions[i]) << key.second; }
+  }
+  EXPECT_EQ(view->key_count(KeyKind::kCategory, Position(300)).value(), 2U);
 }
 
 }  // namespace

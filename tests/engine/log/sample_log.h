@@ -58,7 +58,8 @@ class SampleLog {
           std::ranges::count(model_.events.begin(), model_.events.begin() + static_cast<std::ptrdiff_t>(position),
                              event.keys[0], [](const auto& one) { return one.keys[0]; })));
     }
-    catalog.add(engine::BodyKeys(event.keys[0].second, event.keys[2].second), {}, *event.id, event.place, version);
+    const engine::BodyKeys keys(event.keys[0].second, event.keys[2].second);
+    engine::Catalog::Frame(catalog, keys).add({}, *event.id, event.place, version);
   }
 
   [[nodiscard]] std::uint32_t trailer_before(std::uint64_t position) const {
