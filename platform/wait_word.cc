@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "platform/wait_word.h"
 
+#include <algorithm>
 #include <climits>
 #include <linux/futex.h>
 #include <sys/syscall.h>
@@ -21,6 +22,14 @@ void futex(std::atomic<std::uint32_t>& word, int operation, std::uint32_t value,
             nullptr, FUTEX_BITSET_MATCH_ANY);
 }
 
+// The steady clock of libstdc++ and libc++ is CLOCK_MONOTONIC, by which FUTEX_WAIT_BITSET measures.
+timespec timespec_of(std::chrono::steady_clock::time_point moment) {
+  const auto since_boot = std::max(moment.time_since_epoch(), std::chrono::steady_clock::duration::zero());
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(since_boot);
+  const auto rest = std::chrono::duration_cast<std::chrono::nanoseconds>(since_boot - seconds);
+  return {.tv_sec = static_cast<time_t>(seconds.count()), .tv_nsec = static_cast<long>(rest.count())};
+}
+
 }  // namespace
 
 void WaitWord::wait(std::uint32_t seen) const {
@@ -29,11 +38,7 @@ void WaitWord::wait(std::uint32_t seen) const {
 
 void WaitWord::wait_until(std::uint32_t seen, std::chrono::steady_clock::time_point deadline) const {
   if (load() != seen || deadline <= std::chrono::steady_clock::now()) return;
-  // The steady clock of libstdc++ and libc++ is CLOCK_MONOTONIC, by which FUTEX_WAIT_BITSET measures.
-  const auto since_boot = deadline.time_since_epoch();
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(since_boot);
-  const auto rest = std::chrono::duration_cast<std::chrono::nanoseconds>(since_boot - seconds);
-  const timespec until = {.tv_sec = static_cast<time_t>(seconds.count()), .tv_nsec = static_cast<long>(rest.count())};
+  const timespec until = timespec_of(deadline);
   futex(value_, FUTEX_WAIT_BITSET, seen, &until);
 }
 
@@ -45,7 +50,10 @@ void WaitWord::wait_until(std::uint32_t seen, std::chrono::steady_clock::time_po
 //   the request is first    the sleeper sees stop_requested(), and does not sleep
 //
 // If stop was requested before the call, the callback runs here and now, finds asleep == 0 and is through.
-void WaitWord::wait(std::uint32_t seen, const std::stop_token& stop) const {
+void WaitWord::wait(std::uint32_t seen, const std::stop_token& stop,
+                    std::optional<std::chrono::steady_clock::time_point> deadline) const {
+  const timespec until = deadline ? timespec_of(*deadline) : timespec{};
+  const auto is_over = [&] { return deadline && *deadline <= std::chrono::steady_clock::now(); };
   std::atomic<std::uint32_t> asleep = 0;
   const std::stop_callback wake(stop, [&] {
     while (asleep.fetch_or(0, std::memory_order_acq_rel) == 1) {
@@ -54,7 +62,9 @@ void WaitWord::wait(std::uint32_t seen, const std::stop_token& stop) const {
     }
   });
   asleep.exchange(1, std::memory_order_acq_rel);
-  while (load() == seen && !stop.stop_requested()) futex(value_, FUTEX_WAIT_BITSET, seen);
+  while (load() == seen && !stop.stop_requested() && !is_over()) {
+    futex(value_, FUTEX_WAIT_BITSET, seen, deadline ? &until : nullptr);
+  }
   asleep.store(0, std::memory_order_release);
 }
 

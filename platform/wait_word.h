@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <stop_token>
 
 namespace tidemark::platform {
@@ -15,16 +16,18 @@ class WaitWord {
   WaitWord(const WaitWord&) = delete;
   WaitWord& operator=(const WaitWord&) = delete;
 
-  [[nodiscard]] std::uint32_t load() const { return value_.load(std::memory_order_acquire); }
+  [[nodiscard]] std::uint32_t load() const { return value_.load(); }
   void store(std::uint32_t value) { value_.store(value, std::memory_order_release); }
-  std::uint32_t add(std::uint32_t n) { return value_.fetch_add(n, std::memory_order_acq_rel) + n; }
+  // All threads see these and what else is seq_cst in one order: who changes the word may look for sleepers next.
+  std::uint32_t add(std::uint32_t n) { return value_.fetch_add(n) + n; }
 
   // Sleeps while the word is still `seen`. May return early for no reason: look again.
   void wait(std::uint32_t seen) const;
   // The same until a moment of the steady clock.
   void wait_until(std::uint32_t seen, std::chrono::steady_clock::time_point deadline) const;
-  // The same until stop is requested.
-  void wait(std::uint32_t seen, const std::stop_token& stop) const;
+  // The same until stop is requested, or until that moment.
+  void wait(std::uint32_t seen, const std::stop_token& stop,
+            std::optional<std::chrono::steady_clock::time_point> deadline = {}) const;
 
   void wake_one();
   void wake_all();

@@ -77,8 +77,7 @@ void Committer::set_durable(LogPoint point) {
   if (written_.offset < point.offset) { written_ = point; }  // a roll moves the end of an empty tail
   durable_position_.store(point.position.value(), std::memory_order_release);
   if (keeper_ != nullptr) { keeper_->durable(point.offset); }
-  durable_moved_.add(1);
-  if (position_waiters_.load(std::memory_order_relaxed) > 0) { durable_moved_.wake_all(); }
+  tell_move();
   if (dozing_) { wake_thread(); }
 }
 
@@ -249,8 +248,7 @@ void Committer::fail(Error cause) {
   if (current_ && current_ != stand_in_) { finish(*current_, outcome_unknown()); }
   for (const auto& group : pending_) { finish(*group, store_failed()); }
   pending_.clear();
-  durable_moved_.add(1);
-  durable_moved_.wake_all();
+  tell_move();
   if (dozing_) { wake_thread(); }
 }
 
@@ -322,6 +320,20 @@ Status Committer::wait_for_group(Group& group, Level level, bool attending, cons
   return result();
 }
 
+// Either who tells sees the waiter, or the waiter sees the word changed: each changes its own before it looks at the
+// other's, and all of that is seq_cst.
+void Committer::tell_move() {
+  durable_moved_.add(1);
+  if (position_waiters_.load() > 0) { durable_moved_.wake_all(); }
+}
+
+void Committer::wait_for_move(std::uint32_t seen, const std::stop_token& stop,
+                              std::optional<platform::SteadyTime> until) {
+  position_waiters_.fetch_add(1);
+  durable_moved_.wait(seen, stop, until);
+  position_waiters_.fetch_sub(1);
+}
+
 Status Committer::reach(Position end, Level level, const std::stop_token& stop) {
   Lock lock(mutex_);
   for (;;) {
@@ -335,10 +347,8 @@ Status Committer::reach(Position end, Level level, const std::stop_token& stop) 
       // Nothing was appended there yet.
       if (closing_) { return std::unexpected(store_failed()); }
       const std::uint32_t seen = durable_moved_.load();
-      position_waiters_.fetch_add(1);
       lock.unlock();
-      durable_moved_.wait(seen, stop);
-      position_waiters_.fetch_sub(1);
+      wait_for_move(seen, stop, std::nullopt);
       lock.lock();
     } else if (!leading_) {
       lead(lock, level == Level::kDurable);
@@ -393,8 +403,7 @@ Status Committer::close() {
     busy->sleepers.fetch_sub(1);
     lock.lock();
   }
-  durable_moved_.add(1);  // those who wait for what will never come
-  durable_moved_.wake_all();
+  tell_move();  // those who wait for what will never come
   lock.unlock();
   if (thread_.joinable()) {
     thread_.request_stop();

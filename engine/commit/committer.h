@@ -98,6 +98,14 @@ class Committer {
   // was reached).
   [[nodiscard]] Status reach(Position end, Level level, const std::stop_token& stop);
 
+  // For who waits for what is to come: a number that changes whenever durable() has moved, and when it never will
+  // again.
+  [[nodiscard]] std::uint32_t moves() const { return durable_moved_.load(); }
+  // Sleeps while it is still `seen`, until that moment. May return early for no reason.
+  void wait_for_move(std::uint32_t seen, const std::stop_token& stop, std::optional<platform::SteadyTime> until);
+  // Wakes all of these.
+  void tell_move();
+
   // After close(), if all went well: the events that no index file has become a table that one is made of, if there are
   // so many.
   void close_last_table(std::uint64_t events_min);

@@ -71,8 +71,8 @@ Error out_of_memory() { return {ErrorCode::kOutOfMemory, "out of memory"}; }
 CursorImpl::CursorImpl(std::shared_ptr<const engine::ReadSource> source, const Query& query, const ReadOptions& options)
     : source_(std::move(source)), query_(query), options_(options), reader_(options.access), left_(options.limit) {
   if (query_.scope() == Query::Scope::kStream) {
-    if (options.from_position) {
-      reject("from_position does not go with Query::stream; a stream is read from_version");
+    if (options.from_position && options.from_version) {
+      reject("a stream is read from_version or from_position, not from both");
     }
   } else if (options.from_version) {
     reject("from_version goes with Query::stream; other queries are read from_position");
@@ -94,11 +94,12 @@ Status CursorImpl::start() {
     stream_ = std::move(*postings);
     count_ = stream_->count();
   }
-  const bool from_given = one_stream ? options_.from_version.has_value() : options_.from_position.has_value();
-  const std::uint64_t from = one_stream ? options_.from_version.value_or(Version()).value()
-                                        : options_.from_position.value_or(Position()).value();
   const bool backward = options_.direction == Direction::kBackward;
-  const bool from_end = backward && (!from_given || from >= count_);
+  const auto given = first_ordinal();
+  if (!given) { return std::unexpected(given.error()); }
+  if (!*given) { return {}; }  // nothing stands there or before
+  const std::uint64_t from = **given;
+  const bool from_end = backward && from >= count_;
   // What is read first lies at the end, and the end is damaged.
   if (from_end && source_->damage()) { return std::unexpected(*source_->damage()); }
   if (query_.scope() == Query::Scope::kCategory || !query_.items().empty()) {
@@ -120,6 +121,19 @@ Status CursorImpl::start() {
     next_ = std::min(from, count_);
   }
   return {};
+}
+
+// What the options say to begin with, as a number of the log or of the stream; nothing if the read ends before.
+Result<std::optional<std::uint64_t>> CursorImpl::first_ordinal() const {
+  const bool backward = options_.direction == Direction::kBackward;
+  const std::uint64_t usual = backward ? count_ : 0;
+  if (!stream_) { return options_.from_position ? options_.from_position->value() : usual; }
+  if (!options_.from_position) { return options_.from_version ? options_.from_version->value() : usual; }
+  if (*options_.from_position >= end_) { return count_; }
+  if (!backward) { return stream_->below(*options_.from_position); }
+  const auto up_to = stream_->below(options_.from_position->next());
+  if (!up_to) { return std::unexpected(up_to.error()); }
+  return *up_to == 0 ? std::nullopt : std::optional(*up_to - 1);
 }
 
 std::optional<Position> CursorImpl::last_visible() const {

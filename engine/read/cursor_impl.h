@@ -26,10 +26,13 @@ class CursorImpl {
   [[nodiscard]] const Event* next();
   [[nodiscard]] const Status& status() const { return status_; }
   [[nodiscard]] std::optional<Position> last_visible() const;
+  // What this read can see ends before it.
+  [[nodiscard]] Position end() const { return end_; }
 
  private:
   void reject(const char* why);
   [[nodiscard]] Status start();
+  [[nodiscard]] Result<std::optional<std::uint64_t>> first_ordinal() const;
   [[nodiscard]] Result<std::optional<Position>> next_position();
   [[nodiscard]] Status show(Position position);
   [[nodiscard]] bool next_agreed();

@@ -119,6 +119,12 @@ Status Store::wait_durable(Position position, std::stop_token stop) { return cor
 
 Cursor Store::read(const Query& query, const ReadOptions& options) const { return core_->read(query, options); }
 
+Result<Subscription> Store::subscribe(const Query& query, const SubscribeOptions& options) const {
+  return core_->subscribe(query, options);
+}
+
+Result<Position> Store::position_at(RecordedTime time) const { return core_->position_at(time); }
+
 Result<std::optional<OwnedEvent>> Store::event_by_id(const EventId& id) const { return core_->event_by_id(id); }
 
 Result<std::optional<StreamInfo>> Store::stream(std::string_view name) const { return core_->stream(name); }

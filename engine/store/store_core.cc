@@ -8,10 +8,13 @@
 #include <utility>
 
 #include "engine/commit/batch_access.h"
+#include "engine/format/names.h"
 #include "engine/log/event_finder.h"
+#include "engine/log/frame_reader.h"
 #include "engine/read/cursor_impl.h"
 #include "engine/read/event_access.h"
 #include "engine/store/ticket_state.h"
+#include "engine/subscribe/subscription_impl.h"
 
 namespace tidemark::engine {
 
@@ -174,6 +177,74 @@ Cursor StoreCore::read(const Query& query, const ReadOptions& options) const {
   } catch (const std::bad_alloc&) { return Cursor(nullptr); }  // its status tells
 }
 
+Result<Subscription> StoreCore::subscribe(const Query& query, const SubscribeOptions& options) const {
+  try {
+    if (auto open = check_open(); !open) { return std::unexpected(std::move(open.error())); }
+    if (auto good = check_query(query); !good) { return std::unexpected(std::move(good.error())); }
+    const int starts = (options.from_position ? 1 : 0) + (options.from_recorded ? 1 : 0) + (options.from_end ? 1 : 0);
+    if (starts > 1) {
+      return std::unexpected(Error(ErrorCode::kInvalidArgument,
+                                   "a subscription begins at one of from_position, from_recorded and from_end"));
+    }
+    SubscribeOptions how = options;
+    if (salvaged_) { how.access = Access::kCopied; }
+    Position first = options.from_position.value_or(Position());
+    if (options.from_end) { first = visible_end({.visibility = Visibility::kDurable}); }
+    if (options.from_recorded) {
+      const auto found = position_at(*options.from_recorded);
+      if (!found) { return std::unexpected(found.error()); }
+      first = *found;
+    }
+    return Subscription(std::make_unique<detail::SubscriptionImpl>(shared_from_this(), query, how, first));
+  } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
+}
+
+// Recorded times rise along the log.
+Result<Position> StoreCore::position_at(RecordedTime time) const {
+  try {
+    if (auto open = check_open(); !open) { return std::unexpected(std::move(open.error())); }
+    Position from;
+    Position until = visible_end({.visibility = Visibility::kDurable});
+    const auto index = catalog_.view();
+    const auto segments = segments_.snapshot();
+    FrameReader reader(Access::kCopied);
+    while (from < until) {
+      const Position middle(from.value() + (until - from) / 2);
+      const auto place = index->place(middle);
+      if (!place) { return std::unexpected(place.error()); }
+      RecordedTime recorded;
+      if (place->is_nowhere()) {
+        recorded = lost_.at(middle).recorded;
+      } else {
+        const auto found = reader.read(segments, *place, middle);
+        if (!found) { return std::unexpected(found.error()); }
+        recorded = RecordedTime(std::chrono::nanoseconds(found->frame->recorded_ns));
+      }
+      (recorded < time ? from : until) = recorded < time ? middle.next() : middle;
+    }
+    return from;
+  } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
+}
+
+void StoreCore::wait_for_move(std::uint32_t seen, const std::stop_token& stop,
+                              std::optional<platform::SteadyTime> until) const {
+  if (committer_) { committer_->wait_for_move(seen, stop, until); }
+}
+
+Status StoreCore::check_live() const {
+  if (!committer_) {
+    return std::unexpected(
+        Error(ErrorCode::kReadOnly, "a read-only opening shows the log as it was then, and this is its end")
+            .with_path(folder_));
+  }
+  if (committer_->failed()) {
+    return std::unexpected(
+        Error(ErrorCode::kStoreFailed, "a write or sync failed: nothing more comes before the store is opened again")
+            .with_path(folder_));
+  }
+  return {};
+}
+
 Result<std::optional<OwnedEvent>> StoreCore::event_by_id(const EventId& id) const {
   try {
     if (auto open = check_open(); !open) { return std::unexpected(std::move(open.error())); }
@@ -302,6 +373,7 @@ Status StoreCore::close() {
     close_done_ = true;
     close_result_ = end();
     closed_.store(true, std::memory_order_release);
+    if (committer_) { committer_->tell_move(); }
     lock_.reset();
   }
   try {

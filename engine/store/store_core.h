@@ -16,8 +16,8 @@
 #include "engine/log/segment.h"
 #include "engine/log/segment_maker.h"
 #include "engine/log/superblock_store.h"
-#include "engine/read/read_source.h"
 #include "engine/recovery/index_healer.h"
+#include "engine/subscribe/live_source.h"
 #include "platform/file_system.h"
 #include "tidemark/index_files.hpp"
 #include "tidemark/store.hpp"
@@ -33,7 +33,7 @@ namespace tidemark::engine {
 
 // An open store: what its parts are made of and in which order they end. Kept alive by the Store, its cursors and its
 // tickets.
-class StoreCore final : public ReadSource, public std::enable_shared_from_this<StoreCore> {
+class StoreCore final : public LiveSource, public std::enable_shared_from_this<StoreCore> {
  public:
   ~StoreCore() override;
 
@@ -45,6 +45,9 @@ class StoreCore final : public ReadSource, public std::enable_shared_from_this<S
   [[nodiscard]] Result<std::optional<StreamInfo>> stream(std::string_view name) const;
   [[nodiscard]] Result<std::vector<StreamInfo>> streams(const ListOptions& options) const;
   [[nodiscard]] Result<std::vector<NameInfo>> names(index::KeyKind kind, const ListOptions& options) const;
+  [[nodiscard]] Result<Subscription> subscribe(const Query& query, const SubscribeOptions& options) const;
+  // The first position that was recorded at this time or later, below the end; the end if there is none.
+  [[nodiscard]] Result<Position> position_at(RecordedTime time) const;
   [[nodiscard]] StoreInfo info() const;
   [[nodiscard]] const RecoveryReport& recovery() const { return report_; }
   // Appends a frame that was ordered elsewhere, as it is: its time too. kOutcomeUnknown, kStoreFailed, or kDamaged if
@@ -64,6 +67,12 @@ class StoreCore final : public ReadSource, public std::enable_shared_from_this<S
   const Catalog& catalog() const override { return catalog_; }
   const std::optional<Error>& damage() const override { return damage_; }
   const LostEvents& lost_events() const override { return lost_; }
+
+  // LiveSource
+  std::uint32_t moves() const override { return committer_ ? committer_->moves() : 0; }
+  void wait_for_move(std::uint32_t seen, const std::stop_token& stop,
+                     std::optional<platform::SteadyTime> until) const override;
+  Status check_live() const override;
 
  private:
   friend class Opener;

@@ -36,7 +36,8 @@ struct ReadOptions {
   // The first version to give, inclusive; only with Query::stream. Without it the stream's beginning, or its end when
   // reading backward. A version past the end gives nothing forward, and starts at the end backward.
   std::optional<Version> from_version = {};
-  // The first position to give, inclusive; not with Query::stream. Likewise.
+  // The first position to give, inclusive; backward the last. Not beside from_version. What matches need not stand
+  // there.
   std::optional<Position> from_position = {};
   // At most so many events.
   std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();

@@ -20,6 +20,7 @@
 #include "tidemark/expect.hpp"
 #include "tidemark/query.hpp"
 #include "tidemark/recovery_report.hpp"
+#include "tidemark/subscription.hpp"
 #include "tidemark/ticket.hpp"
 #include "tidemark/types.hpp"
 
@@ -154,6 +155,12 @@ class Store {
 
   // Reads as ReadOptions say. Errors show in the cursor's status().
   [[nodiscard]] Cursor read(const Query& query, const ReadOptions& options = {}) const;
+  // The events that match, those that are there and those to come, each once and in order, as soon as they are durable.
+  // A slow subscriber delays nobody. kInvalidArgument, kClosed, kForked; with from_recorded what position_at() gives.
+  [[nodiscard]] Result<Subscription> subscribe(const Query& query, const SubscribeOptions& options = {}) const;
+  // The first position that was recorded at this time or later, of what is durable; where the next event will stand if
+  // there is none. Looks at as many events as the number of all has binary digits. kDamaged, kIo.
+  [[nodiscard]] Result<Position> position_at(RecordedTime time) const;
   // The event with this id, if the store has it. The same visibility as a default read.
   [[nodiscard]] Result<std::optional<OwnedEvent>> event_by_id(const EventId& id) const;
   // The stream with this name, if it has an event.

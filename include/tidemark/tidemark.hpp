@@ -13,6 +13,7 @@
 #include "tidemark/recovery_report.hpp"
 #include "tidemark/repair.hpp"
 #include "tidemark/store.hpp"
+#include "tidemark/subscription.hpp"
 #include "tidemark/ticket.hpp"
 #include "tidemark/types.hpp"
 #include "tidemark/verify.hpp"

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <gtest/gtest.h>
 
+#include "tests/naive_query.h"
 #include "tests/store/support.h"
 
 namespace tidemark {
@@ -124,12 +125,31 @@ INSTANTIATE_TEST_SUITE_P(Access, Slices, testing::Values(Access::kMapped, Access
 TEST(AppendAndRead, FromOfTheWrongKindIsRefused) {
   World world;
   Store store = world.open();
-  Cursor stream = store.read(Query::stream("a"), {.from_position = Position(0)});
+  Cursor stream = store.read(Query::stream("a"), {.from_version = Version(0), .from_position = Position(0)});
   EXPECT_EQ(stream.next(), nullptr);
   EXPECT_TRUE(fails_with(stream.status(), ErrorCode::kInvalidArgument));
   Cursor all = store.read(Query::all(), {.from_version = Version(0)});
   EXPECT_EQ(all.next(), nullptr);
   EXPECT_TRUE(fails_with(all.status(), ErrorCode::kInvalidArgument));
+}
+
+TEST(AppendAndRead, AStreamFromAPosition) {
+  World world;
+  Store store = world.open();
+  for (int i = 0; i < 40; ++i) { must(append(store, i % 3 == 0 ? "a" : "b", std::to_string(i))); }
+  const auto log = read(store);
+  for (const Query& query : {Query::stream("a"), Query::stream("b").types({"T"}), Query::stream("none")}) {
+    for (const Direction direction : {Direction::kForward, Direction::kBackward}) {
+      for (const std::uint64_t from : {0U, 1U, 2U, 3U, 20U, 38U, 39U, 40U, 99U}) {
+        const ReadOptions options{.direction = direction, .from_position = Position(from)};
+        std::vector<std::uint64_t> given;
+        for (const auto& event : read(store, query, options)) { given.push_back(event.position.value()); }
+        EXPECT_EQ(given, naive_read(log, query, options)) << to_string(query) << " from " << from;
+      }
+      const ReadOptions last{.direction = direction, .from_position = Position(UINT64_MAX)};
+      EXPECT_EQ(read(store, query, last).size(), naive_read(log, query, last).size());
+    }
+  }
 }
 
 TEST(AppendAndRead, ACursorShowsTheLogAsItWasWhenTheReadBegan) {

@@ -195,7 +195,8 @@ TEST_F(RefusedQuery, FromOfTheWrongKind) {
     EXPECT_EQ(cursor.next(), nullptr);
     EXPECT_TRUE(fails_with(cursor.status(), ErrorCode::kInvalidArgument));
   }
-  Cursor cursor = store.read(Query::stream("a-1").types({"T"}), {.from_position = Position(0)});
+  Cursor cursor =
+      store.read(Query::stream("a-1").types({"T"}), {.from_version = Version(0), .from_position = Position(0)});
   EXPECT_EQ(cursor.next(), nullptr);
   EXPECT_TRUE(fails_with(cursor.status(), ErrorCode::kInvalidArgument));
 }

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+
+#include "engine/read/read_source.h"
+#include "platform/clock.h"
+
+namespace tidemark::engine {
+
+// What a subscription reads from, and waits for at its end.
+class LiveSource : public ReadSource {
+ public:
+  // A number that changes whenever what is visible has grown, and when it will not any more.
+  [[nodiscard]] virtual std::uint32_t moves() const = 0;
+  // Sleeps while it is still `seen`, until that moment. May return early for no reason.
+  virtual void wait_for_move(std::uint32_t seen, const std::stop_token& stop,
+                             std::optional<platform::SteadyTime> until) const = 0;
+  // Why nothing more will become visible, if that is so: kStoreFailed, kReadOnly. What is visible can be read.
+  [[nodiscard]] virtual Status check_live() const = 0;
+};
+
+}  // namespace tidemark::engine

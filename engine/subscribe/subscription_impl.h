@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stop_token>
+
+#include "engine/read/cursor_impl.h"
+#include "engine/subscribe/live_source.h"
+#include "tidemark/query.hpp"
+#include "tidemark/subscription.hpp"
+
+namespace tidemark::detail {
+
+// Cursors, one after the other, each from where the one before it ended to what is visible then; at the end it waits.
+// There is no second way for what comes live.
+class SubscriptionImpl {
+ public:
+  SubscriptionImpl(std::shared_ptr<const engine::LiveSource> source, Query query, const SubscribeOptions& options,
+                   Position first)
+      : source_(std::move(source)), query_(std::move(query)), options_(options), next_(first), told_(first) {}
+
+  [[nodiscard]] Result<Run> next(const std::stop_token& stop, std::optional<platform::SteadyTime> until);
+  // The event that was found and not given yet; then the next of the run, if there is one.
+  [[nodiscard]] const Event* give();
+  [[nodiscard]] std::optional<Position> position() const;
+  [[nodiscard]] Position end() const { return source_->visible_end(options()); }
+  void seek(Position position);
+
+ private:
+  enum class Found : std::uint8_t { kEvent, kEnd };
+
+  [[nodiscard]] ReadOptions options() const;
+  [[nodiscard]] Result<Found> find();
+  [[nodiscard]] Run run();
+  [[nodiscard]] Run progress();
+  void look_for_state(Position end);
+  void wait(std::uint32_t seen, const std::stop_token& stop, std::optional<platform::SteadyTime> until) const;
+
+  const std::shared_ptr<const engine::LiveSource> source_;
+  const Query query_;
+  const SubscribeOptions options_;
+  std::unique_ptr<CursorImpl> cursor_;  // from next_ on; none: what it could see is through
+  const Event* found_ = nullptr;        // by the cursor, and not given
+  Position next_;                       // all before it is through
+  std::uint64_t left_ = 0;              // events of the run
+  SubscriptionState state_ = SubscriptionState::kCatchingUp;
+  bool told_end_ = false;  // that it has caught up, since it last had not
+  Position told_;          // next_ when a run was given last
+};
+
+}  // namespace tidemark::detail

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string_view>
+
+#include "tidemark/cursor.hpp"
+#include "tidemark/error.hpp"
+#include "tidemark/event.hpp"
+#include "tidemark/types.hpp"
+
+namespace tidemark {
+
+// How a subscription stands to the end of the log.
+enum class SubscriptionState : std::uint8_t {
+  kCatchingUp,  // it has not come to the end yet since it began
+  kCaughtUp,    // it has, and follows
+  kFellBehind,  // it had, and is SubscribeOptions::behind_after events or more behind it again
+};
+
+// The state's name, such as "caught up".
+[[nodiscard]] std::string_view to_string(SubscriptionState state);
+
+// Where a subscription begins, at most one of the first three; without them at the beginning of the log.
+struct SubscribeOptions {
+  // The first position to give, inclusive. It may lie past the end: what comes before it is left out.
+  std::optional<Position> from_position = {};
+  // The first event that was recorded at this time or later.
+  std::optional<RecordedTime> from_recorded = {};
+  // Only what becomes durable from now on.
+  bool from_end = false;
+  // A run has at most so many events; at least 1.
+  std::uint64_t run_events = 256;
+  // What matches nothing is told of once so many events were passed since the last run (and when the end is reached,
+  // and when no more come): 0 is taken as 1.
+  std::uint64_t progress_events = 320;
+  // How long the end may be looked at without sleeping, before the thread sleeps: shorter waits for processor time.
+  std::chrono::nanoseconds spin{0};
+  // See SubscriptionState::kFellBehind. At least 1.
+  std::uint64_t behind_events = 4096;
+  Access access = Access::kMapped;
+};
+
+namespace detail {
+class SubscriptionImpl;
+}
+
+// Some events in order, or none: then it tells how far the subscription has come. Valid until the next call of next()
+// on its subscription. What is not taken from it is given again by the next run.
+class Run {
+ public:
+  // Whether there is no event in it.
+  [[nodiscard]] bool empty() const { return first_ == nullptr; }
+  [[nodiscard]] SubscriptionState state() const { return state_; }
+
+  class Iterator {
+   public:
+    using value_type = Event;
+    using difference_type = std::ptrdiff_t;
+    using reference = const Event&;
+    using pointer = const Event*;
+    using iterator_category = std::input_iterator_tag;
+
+    Iterator(detail::SubscriptionImpl* subscription, const Event* event) : subscription_(subscription), event_(event) {}
+    reference operator*() const { return *event_; }
+    pointer operator->() const { return event_; }
+    Iterator& operator++();
+    void operator++(int) { ++*this; }
+    friend bool operator==(const Iterator& i, std::default_sentinel_t) { return i.event_ == nullptr; }
+
+   private:
+    detail::SubscriptionImpl* subscription_;
+    const Event* event_;
+  };
+  // Goes on where the last one stopped: an event is valid until the next is asked for, and given once.
+  [[nodiscard]] Iterator begin() const;
+  [[nodiscard]] std::default_sentinel_t end() const { return {}; }
+
+  Run(detail::SubscriptionImpl* subscription, const Event* first, SubscriptionState state)  // made by a subscription
+      : subscription_(subscription), first_(first), state_(state) {}
+
+ private:
+  detail::SubscriptionImpl* subscription_;
+  const Event* first_;
+  SubscriptionState state_;
+};
+
+// The events that match a query, those that are there and those to come, each once, in the order of the log, as soon as
+// it is durable. Catching up and following are one loop:
+//
+//   while (auto run = subscription.next(stop)) {
+//     for (const Event& event : *run) { apply(event); }
+//   }
+//
+// It belongs to one thread at a time. A slow one delays nobody. It keeps its store from being destroyed, not from being
+// closed: then next() gives kClosed.
+class Subscription {
+ public:
+  Subscription(Subscription&& other) noexcept;
+  Subscription& operator=(Subscription&& other) noexcept;
+  Subscription(const Subscription&) = delete;
+  Subscription& operator=(const Subscription&) = delete;
+  ~Subscription();
+
+  // Waits for events. A run without events says that the end was reached (once each time that it was not before), or
+  // that some progress was made past what does not match. kStopped, kClosed, kForked, kStoreFailed (the writer failed:
+  // nothing comes any more until the store is opened again), kReadOnly (the end of what a read-only opening shows),
+  // kDamaged, kIo, kOutOfMemory. After an error the next call tries again where it stood.
+  [[nodiscard]] Result<Run> next(const std::stop_token& stop = {});
+  // The same for at most so long: then a run without events. Zero or less looks and does not wait.
+  [[nodiscard]] Result<Run> next_for(std::chrono::nanoseconds timeout, const std::stop_token& stop = {});
+
+  // The last position that it is through with: of the last event that was given, or of one behind it that does not
+  // match. Nothing before the first one.
+  [[nodiscard]] std::optional<Position> position() const;
+  // Goes on with what stands at this position or behind it, back or forth; and tells of the end anew.
+  void seek(Position position);
+  // How many events of the log, matching or not, are durable behind position().
+  [[nodiscard]] std::uint64_t lag() const;
+
+  explicit Subscription(std::unique_ptr<detail::SubscriptionImpl> impl);  // made by Store::subscribe
+
+ private:
+  std::unique_ptr<detail::SubscriptionImpl> impl_;
+};
+
+}  // namespace tidemark
