@@ -61,6 +61,7 @@ class Arena {
     return current_ + from;
   }
   void add(std::size_t bytes) {
+    if (bytes > SIZE_MAX / 2) { throw std::bad_alloc(); }
     const std::size_t usual = current_ == nullptr ? kBlockFirst : 2 * size_;
     const std::size_t size = std::max(usual, (bytes + sizeof(Line) - 1) / sizeof(Line) * sizeof(Line));
     if (regions_.empty() && size <= kBlockLargest) {

@@ -45,9 +45,9 @@ class HashSlots {
 
   // Sees to it that add() does not have to. These two may throw std::bad_alloc; nothing has changed then.
   void make_room() {
+    if (count_ >= kNumberMax) { throw std::bad_alloc(); }
     const Slots* const slots = current_.load(std::memory_order_relaxed);
     if (slots != nullptr && fits(count_ + 1, slots->mask + 1)) { return; }
-    if (count_ >= kNumberMax) { throw std::bad_alloc(); }
     grow(slots == nullptr ? kSlotsFirst : 2 * (slots->mask + 1));
   }
   // Makes room for so many at once.

@@ -16,7 +16,7 @@ constexpr std::size_t kAhead = 8;  // keys
 }  // namespace
 
 Status TableSource::start() {
-  if (table_->ids.size() > std::uint64_t{1} << kPackedPositionBits) {
+  if (end() - first() > std::uint64_t{1} << kPackedPositionBits) {
     return std::unexpected(Error(ErrorCode::kLimitExceeded, "an index file is made of at most 268,435,456 events"));
   }
   return guarded([&]() -> Status {

@@ -77,7 +77,7 @@ void Committer::set_durable(LogPoint point) {
   if (written_.offset < point.offset) { written_ = point; }  // a roll moves the end of an empty tail
   durable_position_.store(point.position.value(), std::memory_order_release);
   if (keeper_ != nullptr) { keeper_->durable(point.offset); }
-  tell_move();
+  durable_moved_.add(1);  // wake_position_waiters() once the lock can be let go
   if (dozing_) { wake_thread(); }
 }
 
@@ -118,6 +118,7 @@ void Committer::lead(Lock& lock, bool sync) {
   current_.reset();
   leading_ = false;
   hand_over();
+  wake_position_waiters(lock);
   if (keeper_ != nullptr && !environment_.threads) {
     lock.unlock();
     keeper_->work();
@@ -327,6 +328,14 @@ void Committer::tell_move() {
   if (position_waiters_.load() > 0) { durable_moved_.wake_all(); }
 }
 
+// As many as there are: waking them takes a call of the system for all, and longer the more they are.
+void Committer::wake_position_waiters(Lock& lock) {
+  if (position_waiters_.load() == 0) { return; }
+  lock.unlock();
+  durable_moved_.wake_all();
+  lock.lock();
+}
+
 void Committer::wait_for_move(std::uint32_t seen, const std::stop_token& stop,
                               std::optional<platform::SteadyTime> until) {
   position_waiters_.fetch_add(1);
@@ -479,6 +488,7 @@ std::optional<std::chrono::nanoseconds> Committer::tend(Lock& lock) {
     syncing_beside_ = true;
     sync_log(lock);
     syncing_beside_ = false;
+    wake_position_waiters(lock);
     return kAtOnce;
   }
   std::optional<nanoseconds> pause;

@@ -103,7 +103,7 @@ class Committer {
   [[nodiscard]] std::uint32_t moves() const { return durable_moved_.load(); }
   // Sleeps while it is still `seen`, until that moment. May return early for no reason.
   void wait_for_move(std::uint32_t seen, const std::stop_token& stop, std::optional<platform::SteadyTime> until);
-  // Wakes all of these.
+  // Wakes all of these. By any thread; best without the lock.
   void tell_move();
 
   // After close(), if all went well: the events that no index file has become a table that one is made of, if there are
@@ -174,6 +174,7 @@ class Committer {
   void finish(Group& group, std::optional<Error> error);
   void fail(Error cause);
   void hand_over();
+  void wake_position_waiters(Lock& lock);
   [[nodiscard]] Status wait_for_group(Group& group, Level level, bool attending, const std::stop_token& stop);
   void set_written(LogPoint point);
   void set_durable(LogPoint point);

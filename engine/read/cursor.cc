@@ -190,7 +190,9 @@ Status CursorImpl::show(Position position) {
   auto place = is_located ? Result<index::Place>(places_[current_]) : index_->place(position);
   if (!place) { return std::unexpected(std::move(place.error())); }
   if (place->is_nowhere()) {
-    EventAccess::fill_lost(event_, position, source_->lost_events().at(position));
+    const auto lost = source_->lost_event(position);
+    if (!lost) { return std::unexpected(lost.error()); }
+    EventAccess::fill_lost(event_, position, **lost);
     return {};
   }
   auto found = reader_.read(segments_, *place, position);

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "engine/log/catalog.h"
 #include "engine/log/lost_event.h"
@@ -25,6 +26,14 @@ class ReadSource {
   [[nodiscard]] virtual const std::optional<Error>& damage() const = 0;
   // The placeholders of a salvaged store, by position; elsewhere there are none.
   [[nodiscard]] virtual const LostEvents& lost_events() const = 0;
+  // The placeholder at this position. kDamaged if there is none: an index file may say that there is.
+  [[nodiscard]] Result<const LostEvent*> lost_event(Position position) const {
+    const auto found = lost_events().find(position);
+    if (found != lost_events().end()) { return &found->second; }
+    return std::unexpected(
+        Error(ErrorCode::kDamaged, "the index says that the event at position " + std::to_string(position.value()) +
+                                       " was lost, and it was not: build it again (`tidemark index rebuild`)"));
+  }
   // Why nothing can be read any more: kClosed, kForked.
   [[nodiscard]] virtual Status check_open() const = 0;
 };

@@ -190,7 +190,7 @@ Result<Subscription> StoreCore::subscribe(const Query& query, const SubscribeOpt
     if (salvaged_) { how.access = Access::kCopied; }
     Position first = options.from_position.value_or(Position());
     if (options.from_end) { first = visible_end({.visibility = Visibility::kDurable}); }
-    if (options.from_recorded) {
+    if (options.from_recorded) {  // what matches is held against the time too: it may lie ahead of all that there is
       const auto found = position_at(*options.from_recorded);
       if (!found) { return std::unexpected(found.error()); }
       first = *found;
@@ -204,7 +204,8 @@ Result<Position> StoreCore::position_at(RecordedTime time) const {
   try {
     if (auto open = check_open(); !open) { return std::unexpected(std::move(open.error())); }
     Position from;
-    Position until = visible_end({.visibility = Visibility::kDurable});
+    const Position end = visible_end({.visibility = Visibility::kDurable});
+    Position until = end;
     const auto index = catalog_.view();
     const auto segments = segments_.snapshot();
     FrameReader reader(Access::kCopied);
@@ -214,7 +215,9 @@ Result<Position> StoreCore::position_at(RecordedTime time) const {
       if (!place) { return std::unexpected(place.error()); }
       RecordedTime recorded;
       if (place->is_nowhere()) {
-        recorded = lost_.at(middle).recorded;
+        const auto lost = lost_event(middle);
+        if (!lost) { return std::unexpected(lost.error()); }
+        recorded = (*lost)->recorded;
       } else {
         const auto found = reader.read(segments, *place, middle);
         if (!found) { return std::unexpected(found.error()); }
@@ -222,6 +225,7 @@ Result<Position> StoreCore::position_at(RecordedTime time) const {
       }
       (recorded < time ? from : until) = recorded < time ? middle.next() : middle;
     }
+    if (from == end && damage_) { return std::unexpected(*damage_); }  // what lies there may be of that time
     return from;
   } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
 }
@@ -236,6 +240,9 @@ Status StoreCore::check_live() const {
     return std::unexpected(
         Error(ErrorCode::kReadOnly, "a read-only opening shows the log as it was then, and this is its end")
             .with_path(folder_));
+  }
+  if (ended_.load(std::memory_order_acquire)) {
+    return std::unexpected(Error(ErrorCode::kClosed, "the store was closed"));
   }
   if (committer_->failed()) {
     return std::unexpected(
@@ -261,7 +268,9 @@ Result<std::optional<OwnedEvent>> StoreCore::event_by_id(const EventId& id) cons
     if (!place) { return std::unexpected(place.error()); }
     Event event;
     if (place->is_nowhere()) {
-      EventAccess::fill_lost(event, **position, lost_.at(**position));
+      const auto lost = lost_event(**position);
+      if (!lost) { return std::unexpected(lost.error()); }
+      EventAccess::fill_lost(event, **position, **lost);
       return OwnedEvent(event);
     }
     FrameReader reader(Access::kCopied);  // what is given out is a copy anyway, and this one never ends in a signal
@@ -373,7 +382,6 @@ Status StoreCore::close() {
     close_done_ = true;
     close_result_ = end();
     closed_.store(true, std::memory_order_release);
-    if (committer_) { committer_->tell_move(); }
     lock_.reset();
   }
   try {
@@ -384,6 +392,8 @@ Status StoreCore::close() {
 Status StoreCore::end() {
   if (!committer_) { return {}; }
   Status done = committer_->close();
+  ended_.store(true, std::memory_order_release);
+  committer_->tell_move();  // before the wait for completions: one of them may wait for what will not come
   completions_.drain();
   if (keeper_) {
     if (done) { committer_->close_last_table(environment_.index.close_events); }

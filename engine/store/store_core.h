@@ -118,8 +118,9 @@ class StoreCore final : public LiveSource, public std::enable_shared_from_this<S
   Completions completions_;
 
   std::mutex close_mutex_;
-  bool close_done_ = false;  // guarded by close_mutex_
-  Status close_result_;      // likewise
+  bool close_done_ = false;          // guarded by close_mutex_
+  Status close_result_;              // likewise
+  std::atomic<bool> ended_ = false;  // all is durable that ever will be, by this opening
   std::atomic<bool> closed_ = false;
 };
 

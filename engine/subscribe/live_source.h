@@ -18,7 +18,7 @@ class LiveSource : public ReadSource {
   // Sleeps while it is still `seen`, until that moment. May return early for no reason.
   virtual void wait_for_move(std::uint32_t seen, const std::stop_token& stop,
                              std::optional<platform::SteadyTime> until) const = 0;
-  // Why nothing more will become visible, if that is so: kStoreFailed, kReadOnly. What is visible can be read.
+  // Why nothing more will become visible, if that is so: kStoreFailed, kClosed, kReadOnly. What is visible can be read.
   [[nodiscard]] virtual Status check_live() const = 0;
 };
 

@@ -33,11 +33,21 @@ ReadOptions SubscriptionImpl::options() const {
 Result<SubscriptionImpl::Found> SubscriptionImpl::find() {
   if (found_ != nullptr) { return Found::kEvent; }
   if (!cursor_) {
-    if (next_ >= end()) { return Found::kEnd; }
+    if (next_ >= end()) {
+      if (source_->damage()) { return std::unexpected(*source_->damage()); }
+      return Found::kEnd;
+    }
     cursor_ = std::make_unique<CursorImpl>(source_, query_, options());
   }
   found_ = cursor_->next();
-  if (found_ != nullptr) { return Found::kEvent; }
+  while (found_ != nullptr && not_before_ && found_->recorded() < *not_before_) {
+    next_ = found_->position().next();
+    found_ = cursor_->next();
+  }
+  if (found_ != nullptr) {
+    not_before_.reset();  // times rise along the log
+    return Found::kEvent;
+  }
   const std::unique_ptr<CursorImpl> through = std::move(cursor_);
   if (!through->status()) { return std::unexpected(through->status().error()); }
   next_ = std::max(next_, through->end());
@@ -66,7 +76,7 @@ Run SubscriptionImpl::progress() {
 
 Result<Run> SubscriptionImpl::next(const std::stop_token& stop, std::optional<platform::SteadyTime> until) {
   left_ = 0;
-  const auto began = Steady::now();
+  const auto idle = Steady::now() + kIdleTime;
   for (;;) {
     const std::uint32_t seen = source_->moves();
     if (auto open = source_->check_open(); !open) { return std::unexpected(std::move(open.error())); }
@@ -80,7 +90,9 @@ Result<Run> SubscriptionImpl::next(const std::stop_token& stop, std::optional<pl
     look_for_state(end);
     if (*found == Found::kEvent) { return run(); }
     if (next_ < end) {
-      if (next_ - told_ >= std::max<std::uint64_t>(options_.progress_events, 1)) { return progress(); }
+      const auto now = Steady::now();
+      const bool is_over = (until && now >= *until) || now >= idle;
+      if (is_over || next_ - told_ >= std::max<std::uint64_t>(options_.progress_events, 1)) { return progress(); }
       continue;
     }
     if (!told_end_) {
@@ -93,7 +105,6 @@ Result<Run> SubscriptionImpl::next(const std::stop_token& stop, std::optional<pl
     if (until && now >= *until) { return progress(); }
     std::optional<platform::SteadyTime> wake = until;
     if (next_ > told_) {
-      const auto idle = began + kIdleTime;
       if (now >= idle) { return progress(); }
       wake = wake ? std::min(*wake, idle) : idle;
     }
@@ -104,8 +115,10 @@ Result<Run> SubscriptionImpl::next(const std::stop_token& stop, std::optional<pl
 void SubscriptionImpl::wait(std::uint32_t seen, const std::stop_token& stop,
                             std::optional<platform::SteadyTime> until) const {
   if (options_.spin > std::chrono::nanoseconds::zero()) {
-    auto spin_until = Steady::now() + options_.spin;
-    if (until) { spin_until = std::min(spin_until, *until); }
+    const auto now = Steady::now();
+    const auto spin_until =
+        std::min(now + std::min<std::chrono::nanoseconds>(options_.spin, Steady::time_point::max() - now),
+                 until.value_or(Steady::time_point::max()));
     do {
       for (int i = 0; i < platform::kSpinsPerLook; ++i) {
         if (source_->moves() != seen || stop.stop_requested()) { return; }
@@ -137,6 +150,8 @@ void SubscriptionImpl::seek(Position position) {
   left_ = 0;
   next_ = told_ = position;
   told_end_ = false;
+  state_ = SubscriptionState::kCatchingUp;
+  not_before_.reset();
 }
 
 }  // namespace detail

@@ -20,7 +20,12 @@ class SubscriptionImpl {
  public:
   SubscriptionImpl(std::shared_ptr<const engine::LiveSource> source, Query query, const SubscribeOptions& options,
                    Position first)
-      : source_(std::move(source)), query_(std::move(query)), options_(options), next_(first), told_(first) {}
+      : source_(std::move(source)),
+        query_(std::move(query)),
+        options_(options),
+        next_(first),
+        not_before_(options.from_recorded),
+        told_(first) {}
 
   [[nodiscard]] Result<Run> next(const std::stop_token& stop, std::optional<platform::SteadyTime> until);
   // The event that was found and not given yet; then the next of the run, if there is one.
@@ -42,10 +47,11 @@ class SubscriptionImpl {
   const std::shared_ptr<const engine::LiveSource> source_;
   const Query query_;
   const SubscribeOptions options_;
-  std::unique_ptr<CursorImpl> cursor_;  // from next_ on; none: what it could see is through
-  const Event* found_ = nullptr;        // by the cursor, and not given
-  Position next_;                       // all before it is through
-  std::uint64_t left_ = 0;              // events of the run
+  std::unique_ptr<CursorImpl> cursor_;      // from next_ on; none: what it could see is through
+  const Event* found_ = nullptr;            // by the cursor, and not given
+  Position next_;                           // all before it is through
+  std::optional<RecordedTime> not_before_;  // nothing that was recorded before it is given
+  std::uint64_t left_ = 0;                  // events of the run
   SubscriptionState state_ = SubscriptionState::kCatchingUp;
   bool told_end_ = false;  // that it has caught up, since it last had not
   Position told_;          // next_ when a run was given last

@@ -21,7 +21,7 @@ namespace tidemark {
 enum class SubscriptionState : std::uint8_t {
   kCatchingUp,  // it has not come to the end yet since it began
   kCaughtUp,    // it has, and follows
-  kFellBehind,  // it had, and is SubscribeOptions::behind_after events or more behind it again
+  kFellBehind,  // it had, and is SubscribeOptions::behind_events or more behind it again
 };
 
 // The state's name, such as "caught up".
@@ -31,14 +31,14 @@ enum class SubscriptionState : std::uint8_t {
 struct SubscribeOptions {
   // The first position to give, inclusive. It may lie past the end: what comes before it is left out.
   std::optional<Position> from_position = {};
-  // The first event that was recorded at this time or later.
+  // The first event that was recorded at this time or later; the time may lie ahead.
   std::optional<RecordedTime> from_recorded = {};
   // Only what becomes durable from now on.
   bool from_end = false;
   // A run has at most so many events; at least 1.
   std::uint64_t run_events = 256;
-  // What matches nothing is told of once so many events were passed since the last run (and when the end is reached,
-  // and when no more come): 0 is taken as 1.
+  // What does not match is told of by an empty run: when the end is reached, from then on once so many events were
+  // passed since the last run, and at the latest a second after the call. 0 is taken as 1.
   std::uint64_t progress_events = 320;
   // How long the end may be looked at without sleeping, before the thread sleeps: shorter waits for processor time.
   std::chrono::nanoseconds spin{0};
@@ -51,8 +51,9 @@ namespace detail {
 class SubscriptionImpl;
 }
 
-// Some events in order, or none: then it tells how far the subscription has come. Valid until the next call of next()
-// on its subscription. What is not taken from it is given again by the next run.
+// Some events in order, or none: then it tells how far the subscription has come. Valid until next() or seek() is
+// called on its subscription, or that is destroyed or assigned to; and so are its events. What is not taken from it is
+// given by the next run.
 class Run {
  public:
   // Whether there is no event in it.
@@ -98,8 +99,8 @@ class Run {
 //     for (const Event& event : *run) { apply(event); }
 //   }
 //
-// It belongs to one thread at a time. A slow one delays nobody. It keeps its store from being destroyed, not from being
-// closed: then next() gives kClosed.
+// It belongs to one thread at a time. A slow one delays nobody. Once its store is closed or destroyed, next() gives
+// kClosed. A moved-from subscription can only be assigned to or destroyed.
 class Subscription {
  public:
   Subscription(Subscription&& other) noexcept;
@@ -119,7 +120,7 @@ class Subscription {
   // The last position that it is through with: of the last event that was given, or of one behind it that does not
   // match. Nothing before the first one.
   [[nodiscard]] std::optional<Position> position() const;
-  // Goes on with what stands at this position or behind it, back or forth; and tells of the end anew.
+  // Goes on with what stands at this position or behind it, back or forth, as if it had begun there.
   void seek(Position position);
   // How many events of the log, matching or not, are durable behind position().
   [[nodiscard]] std::uint64_t lag() const;

@@ -31,6 +31,10 @@ std::vector<OwnedEvent> catch_up(Subscription& subscription) {
   }
 }
 
+Position store_position(const std::vector<OwnedEvent>& all, RecordedTime time) {
+  return std::ranges::lower_bound(all, time, {}, &OwnedEvent::recorded)->position;
+}
+
 class SubscriptionTest : public testing::Test {
  protected:
   void append_some(int count) {
@@ -114,6 +118,19 @@ TEST_F(SubscriptionTest, BeginsAtATime) {
   EXPECT_EQ(catch_up(subscription).front().recorded, all[30].recorded);
 }
 
+TEST_F(SubscriptionTest, ATimeAheadIsWaitedFor) {
+  append_some(3);
+  const auto wanted = read(store).back().recorded + 10s;
+  auto subscription = must(store.subscribe(Query::all(), {.from_recorded = wanted}));
+  append_some(2);
+  EXPECT_TRUE(catch_up(subscription).empty());
+  world.clock.advance(10s);
+  append_some(1);
+  const auto first = must(store.position_at(wanted));
+  EXPECT_EQ(catch_up(subscription).front().position, first);
+  EXPECT_GE(first, Position(5));
+}
+
 TEST_F(SubscriptionTest, WhatCannotBeAskedForIsRefused) {
   const auto refused = [&](const Query& query, const SubscribeOptions& options) {
     return fails_with(store.subscribe(query, options), ErrorCode::kInvalidArgument);
@@ -156,6 +173,7 @@ TEST_F(SubscriptionTest, SeekGoesBackAndForth) {
   }
   subscription.seek(Position(0));
   EXPECT_EQ(half.begin(), std::default_sentinel);
+  EXPECT_EQ(must(subscription.next()).state(), SubscriptionState::kCatchingUp);
   EXPECT_EQ(lines_of(catch_up(subscription)), all);
 }
 
@@ -263,6 +281,36 @@ TEST_F(SubscriptionTest, DamageIsAnErrorAndTheRestOfTheSubscriptionGoesOn) {
   EXPECT_EQ(given, Lines(expected.begin(), expected.begin() + static_cast<std::ptrdiff_t>(given.size())));
 }
 
+// A read-only opening shows what is whole before the damage, and never says that this is all.
+TEST_F(SubscriptionTest, ADamagedEndIsToldEachTime) {
+  append_some(40);
+  const auto all = read(store);
+  must(store.close());
+  for (const auto& path : world.files.files()) {
+    if (path.extension() == ".run") { world.files.set_contents(path, {}); }
+  }
+  world.flip(world.segment(2), 1000);
+  Store reader = world.open({.read_only = true});
+  auto subscription = must(reader.subscribe(Query::all()));
+  std::size_t given = 0;
+  for (int errors = 0; errors < 3;) {
+    const auto run = subscription.next_for(0s);
+    if (!run) {
+      EXPECT_TRUE(fails_with(run, ErrorCode::kDamaged));
+      ++errors;
+      continue;
+    }
+    ASSERT_FALSE(run->empty());
+    for (const Event& event : *run) { given = event.position().value() + 1; }
+  }
+  EXPECT_GT(given, 0U);
+  EXPECT_LT(given, all.size());
+  auto behind = must(reader.subscribe(Query::all(), {.from_end = true}));
+  EXPECT_TRUE(fails_with(behind.next_for(0s), ErrorCode::kDamaged));
+  EXPECT_EQ(reader.position_at(all[given / 2].recorded), store_position(all, all[given / 2].recorded));
+  EXPECT_TRUE(fails_with(reader.position_at(all.back().recorded), ErrorCode::kDamaged));
+}
+
 TEST_F(SubscriptionTest, AClosedStoreEndsIt) {
   append_some(3);
   auto before = must(store.subscribe(Query::all()));
@@ -324,6 +372,32 @@ TEST_F(LiveSubscriptionTest, AWaitEndsByAnEventAStopOrAClosing) {
     must(store.close());
   });
   EXPECT_TRUE(fails_with(waiting.next(), ErrorCode::kClosed));
+}
+
+// Closing waits for completions, and so must not be waited for by one.
+TEST_F(LiveSubscriptionTest, ACompletionThatWaitsForEventsEndsWithTheStore) {
+  must(append(store, "a", "1"));
+  auto waiting = must(store.subscribe(Query::all()));
+  Gate gate;
+  std::optional<Result<tidemark::Run>> answer;
+  Batch batch;
+  batch.to("a").add(event("T"));
+  const Ticket ticket = must(store.submit(batch));
+  must(ticket.on_complete([&](const Result<Receipt>&) {
+    gate.pass();
+    do {
+      answer = waiting.next();
+      if (*answer) {
+        for (const Event& one : **answer) { (void)one; }
+      }
+    } while (*answer);
+  }));
+  gate.wait_for(1);
+  gate.open();
+  std::this_thread::sleep_for(20ms);
+  must(store.close());
+  ASSERT_TRUE(answer);
+  EXPECT_TRUE(fails_with(*answer, ErrorCode::kClosed));
 }
 
 TEST_F(LiveSubscriptionTest, AWaitEndsWhenTheStoreFails) {
