@@ -53,7 +53,7 @@ class Arena {
 
   void* take(std::size_t bytes, std::size_t alignment) {
     std::size_t from = (used_ + alignment - 1) / alignment * alignment;
-    if (from > size_ || bytes > size_ - from) {
+    if (current_ == nullptr || from > size_ || bytes > size_ - from) {
       add(bytes);
       from = 0;
     }
