@@ -16,10 +16,14 @@ namespace {
 static_assert(sizeof(std::atomic<std::uint32_t>) == sizeof(std::uint32_t));
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
 
+// Whose threads sleep on a word.
+enum Among : int { kThisProcess = FUTEX_PRIVATE_FLAG, kAllProcesses = 0 };
+
 // Every outcome of the call (woken, word changed, time over, signal) means the same to us: look again.
-void futex(std::atomic<std::uint32_t>& word, int operation, std::uint32_t value, const timespec* deadline = nullptr) {
-  ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), operation | FUTEX_PRIVATE_FLAG, value, deadline,
-            nullptr, FUTEX_BITSET_MATCH_ANY);
+void futex(std::atomic<std::uint32_t>& word, Among among, int operation, std::uint32_t value,
+           const timespec* deadline = nullptr) {
+  ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), operation | among, value, deadline, nullptr,
+            FUTEX_BITSET_MATCH_ANY);
 }
 
 // The steady clock of libstdc++ and libc++ is CLOCK_MONOTONIC, by which FUTEX_WAIT_BITSET measures.
@@ -30,18 +34,6 @@ timespec timespec_of(std::chrono::steady_clock::time_point moment) {
   return {.tv_sec = static_cast<time_t>(seconds.count()), .tv_nsec = static_cast<long>(rest.count())};
 }
 
-}  // namespace
-
-void WaitWord::wait(std::uint32_t seen) const {
-  if (load() == seen) futex(value_, FUTEX_WAIT_BITSET, seen);
-}
-
-void WaitWord::wait_until(std::uint32_t seen, std::chrono::steady_clock::time_point deadline) const {
-  if (load() != seen || deadline <= std::chrono::steady_clock::now()) return;
-  const timespec until = timespec_of(deadline);
-  futex(value_, FUTEX_WAIT_BITSET, seen, &until);
-}
-
 // A request to stop does not change the word, so its wake is lost if it comes just before the sleep. Therefore the
 // thread that requests goes on waking until the sleeper is through. Each of the two first touches `asleep` and then
 // looks at what the other did; of two read-modify-writes of one atomic the second sees all that came before the first:
@@ -50,26 +42,55 @@ void WaitWord::wait_until(std::uint32_t seen, std::chrono::steady_clock::time_po
 //   the request is first    the sleeper sees stop_requested(), and does not sleep
 //
 // If stop was requested before the call, the callback runs here and now, finds asleep == 0 and is through.
-void WaitWord::wait(std::uint32_t seen, const std::stop_token& stop,
-                    std::optional<std::chrono::steady_clock::time_point> deadline) const {
+void sleep_while(std::atomic<std::uint32_t>& word, Among among, std::uint32_t seen, const std::stop_token& stop,
+                 std::optional<std::chrono::steady_clock::time_point> deadline) {
   const timespec until = deadline ? timespec_of(*deadline) : timespec{};
   const auto is_over = [&] { return deadline && *deadline <= std::chrono::steady_clock::now(); };
   std::atomic<std::uint32_t> asleep = 0;
   const std::stop_callback wake(stop, [&] {
     while (asleep.fetch_or(0, std::memory_order_acq_rel) == 1) {
-      futex(value_, FUTEX_WAKE, INT_MAX);
+      futex(word, among, FUTEX_WAKE, INT_MAX);
       std::this_thread::yield();
     }
   });
   asleep.exchange(1, std::memory_order_acq_rel);
-  while (load() == seen && !stop.stop_requested() && !is_over()) {
-    futex(value_, FUTEX_WAIT_BITSET, seen, deadline ? &until : nullptr);
+  while (word.load() == seen && !stop.stop_requested() && !is_over()) {
+    futex(word, among, FUTEX_WAIT_BITSET, seen, deadline ? &until : nullptr);
   }
   asleep.store(0, std::memory_order_release);
 }
 
-void WaitWord::wake_one() { futex(value_, FUTEX_WAKE, 1); }
+}  // namespace
 
-void WaitWord::wake_all() { futex(value_, FUTEX_WAKE, INT_MAX); }
+void WaitWord::wait(std::uint32_t seen) const {
+  if (load() == seen) futex(value_, kThisProcess, FUTEX_WAIT_BITSET, seen);
+}
+
+void WaitWord::wait_until(std::uint32_t seen, std::chrono::steady_clock::time_point deadline) const {
+  if (load() != seen || deadline <= std::chrono::steady_clock::now()) return;
+  const timespec until = timespec_of(deadline);
+  futex(value_, kThisProcess, FUTEX_WAIT_BITSET, seen, &until);
+}
+
+void WaitWord::wait(std::uint32_t seen, const std::stop_token& stop,
+                    std::optional<std::chrono::steady_clock::time_point> deadline) const {
+  sleep_while(value_, kThisProcess, seen, stop, deadline);
+}
+
+void WaitWord::wake_one() { futex(value_, kThisProcess, FUTEX_WAKE, 1); }
+
+void WaitWord::wake_all() { futex(value_, kThisProcess, FUTEX_WAKE, INT_MAX); }
+
+SharedWord::SharedWord(const std::byte* at)
+    : value_(reinterpret_cast<std::atomic<std::uint32_t>*>(const_cast<std::byte*>(at))) {}
+
+std::uint32_t SharedWord::load() const { return value_->load(std::memory_order_acquire); }
+
+void SharedWord::wait(std::uint32_t seen, const std::stop_token& stop,
+                      std::optional<std::chrono::steady_clock::time_point> deadline) const {
+  sleep_while(*value_, kAllProcesses, seen, stop, deadline);
+}
+
+void SharedWord::wake_all() const { futex(*value_, kAllProcesses, FUTEX_WAKE, INT_MAX); }
 
 }  // namespace tidemark::platform

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <stop_token>
@@ -34,6 +35,23 @@ class WaitWord {
 
  private:
   mutable std::atomic<std::uint32_t> value_;
+};
+
+// The same for a word in memory that several processes have mapped, read-only too. Whoever changes it does so by
+// writing to the file that is mapped. The memory outlives this.
+class SharedWord {
+ public:
+  // The address is a multiple of four.
+  explicit SharedWord(const std::byte* at);
+  [[nodiscard]] std::uint32_t load() const;
+  // See WaitWord.
+  void wait(std::uint32_t seen, const std::stop_token& stop,
+            std::optional<std::chrono::steady_clock::time_point> deadline = {}) const;
+  // Wakes the sleepers of all processes.
+  void wake_all() const;
+
+ private:
+  std::atomic<std::uint32_t>* value_;  // never written through
 };
 
 }  // namespace tidemark::platform

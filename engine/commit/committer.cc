@@ -77,7 +77,7 @@ void Committer::set_durable(LogPoint point) {
   if (written_.offset < point.offset) { written_ = point; }  // a roll moves the end of an empty tail
   durable_position_.store(point.position.value(), std::memory_order_release);
   if (keeper_ != nullptr) { keeper_->durable(point.offset); }
-  durable_moved_.add(1);  // wake_position_waiters() once the lock can be let go
+  durable_moved_.add(1);  // tell_durable() once the lock can be let go
   if (dozing_) { wake_thread(); }
 }
 
@@ -118,7 +118,7 @@ void Committer::lead(Lock& lock, bool sync) {
   current_.reset();
   leading_ = false;
   hand_over();
-  wake_position_waiters(lock);
+  tell_durable(lock);
   if (keeper_ != nullptr && !environment_.threads) {
     lock.unlock();
     keeper_->work();
@@ -328,11 +328,17 @@ void Committer::tell_move() {
   if (position_waiters_.load() > 0) { durable_moved_.wake_all(); }
 }
 
-// As many as there are: waking them takes a call of the system for all, and longer the more they are.
-void Committer::wake_position_waiters(Lock& lock) {
-  if (position_waiters_.load() == 0) { return; }
+// As many as there are: waking them takes a call of the system for all, and longer the more they are. Then those in
+// other processes, who cannot be counted.
+void Committer::tell_durable(Lock& lock) {
+  const bool has_waiters = position_waiters_.load() > 0;
+  const Offset durable = durable_.offset;
+  const bool is_news = live_page_ != nullptr && announced_ < durable;
+  if (!has_waiters && !is_news) { return; }
+  announced_ = std::max(announced_, durable);
   lock.unlock();
-  durable_moved_.wake_all();
+  if (has_waiters) { durable_moved_.wake_all(); }
+  if (is_news) { live_page_->announce(durable); }
   lock.lock();
 }
 
@@ -488,7 +494,7 @@ std::optional<std::chrono::nanoseconds> Committer::tend(Lock& lock) {
     syncing_beside_ = true;
     sync_log(lock);
     syncing_beside_ = false;
-    wake_position_waiters(lock);
+    tell_durable(lock);
     return kAtOnce;
   }
   std::optional<nanoseconds> pause;

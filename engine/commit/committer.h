@@ -20,6 +20,7 @@
 #include "engine/log/catalog.h"
 #include "engine/log/environment.h"
 #include "engine/log/index_keeper.h"
+#include "engine/log/live_page_file.h"
 #include "engine/log/log_point.h"
 #include "engine/log/log_writer.h"
 #include "engine/log/segment.h"
@@ -79,6 +80,12 @@ class Committer {
   ~Committer();
   Committer(const Committer&) = delete;
   Committer& operator=(const Committer&) = delete;
+
+  // From now on readers in other processes are told what is durable. Before the first append; the page outlives this.
+  void announce_with(LivePageWriter* page) {
+    const std::scoped_lock lock(mutex_);
+    live_page_ = page;
+  }
 
   // A segment that was made before and never used, as far as is known.
   void put_spare(PreparedSegment spare);
@@ -174,7 +181,7 @@ class Committer {
   void finish(Group& group, std::optional<Error> error);
   void fail(Error cause);
   void hand_over();
-  void wake_position_waiters(Lock& lock);
+  void tell_durable(Lock& lock);
   [[nodiscard]] Status wait_for_group(Group& group, Level level, bool attending, const std::stop_token& stop);
   void set_written(LogPoint point);
   void set_durable(LogPoint point);
@@ -217,6 +224,8 @@ class Committer {
   bool leading_ = false;
   LogPoint written_;
   LogPoint durable_;
+  LivePageWriter* live_page_ = nullptr;  // none if it could not be made
+  Offset announced_;                     // by it
   bool syncing_beside_ = false;
   bool raising_limit_ = false;
   // … and how it ends.

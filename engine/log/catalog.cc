@@ -20,6 +20,13 @@ void Catalog::start_with(index::Tiers::Runs runs) {
   set_view(std::move(runs), {newest_});
 }
 
+void Catalog::take(Catalog&& from) {
+  const auto view = from.view();
+  const std::scoped_lock lock(mutex_);
+  set_view(view->runs(), view->tables());
+  newest_ = std::move(from.newest_);
+}
+
 void Catalog::heal_with(index::RunHealer* healer) {
   healer_ = healer;
   const std::scoped_lock lock(mutex_);

@@ -27,6 +27,9 @@ class Catalog {
   explicit Catalog(index::Tiers::Runs runs = {});
   // As if it had been made with these. Before anybody else knows it.
   void start_with(index::Tiers::Runs runs);
+  // What another catalog holds, that nobody else knows, takes the place of what this one does; views that were taken
+  // before keep that. Of the adding thread.
+  void take(Catalog&& from);
   // From now on a run that is found damaged while a view is asked is healed. The healer must live as long as somebody
   // asks. Before anybody else knows the catalog.
   void heal_with(index::RunHealer* healer);

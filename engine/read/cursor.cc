@@ -101,7 +101,9 @@ Status CursorImpl::start() {
   const std::uint64_t from = **given;
   const bool from_end = backward && from >= count_;
   // What is read first lies at the end, and the end is damaged.
-  if (from_end && source_->damage()) { return std::unexpected(*source_->damage()); }
+  if (from_end) {
+    if (auto damage = source_->damage()) { return std::unexpected(std::move(*damage)); }
+  }
   if (query_.scope() == Query::Scope::kCategory || !query_.items().empty()) {
     auto matches =
         index::find_positions(*index_, engine::key_query(query_), end_, backward ? index::Way::kDown : index::Way::kUp);
@@ -157,7 +159,8 @@ const Event* CursorImpl::next() {
       return nullptr;
     }
     if (!*position) {
-      if (forward && source_->damage()) { status_ = std::unexpected(*source_->damage()); }
+      // What a reader was not shown is no part of what it reads.
+      if (auto damage = forward ? source_->damage() : std::nullopt) { status_ = std::unexpected(std::move(*damage)); }
       return nullptr;
     }
     if (status_ = show(**position); !status_) { return nullptr; }

@@ -22,8 +22,9 @@ class ReadSource {
   [[nodiscard]] virtual Position visible_end(const ReadOptions& options) const = 0;
   [[nodiscard]] virtual std::shared_ptr<const SegmentList> segment_list() const = 0;
   [[nodiscard]] virtual const Catalog& catalog() const = 0;
-  // Why the log cannot be read past its visible end although it goes on there: a read-only opening of a damaged store.
-  [[nodiscard]] virtual const std::optional<Error>& damage() const = 0;
+  // Why the log cannot be read past its visible end although it goes on there: a read-only opening of a store that is
+  // damaged there.
+  [[nodiscard]] virtual std::optional<Error> damage() const = 0;
   // The placeholders of a salvaged store, by position; elsewhere there are none.
   [[nodiscard]] virtual const LostEvents& lost_events() const = 0;
   // The placeholder at this position. kDamaged if there is none: an index file may say that there is.

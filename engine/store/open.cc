@@ -135,7 +135,10 @@ class Opener {
     }
     core_->keeper_.reset();
     show_read_only();
-    return {};
+    if (verdict_ == Verdict::kDamaged) { return {}; }
+    core_->follower_ =
+        std::make_unique<Follower>(environment_, folder_, core_->superblock_, core_->catalog_, core_->segments_);
+    return core_->follower_->start(facts_, core_->end_);
   }
 
   // Whether the last thing that happened to the log was a close. A superblock of an earlier close does not speak of it.
@@ -415,6 +418,12 @@ class Opener {
         CommitterOptions{options_.sync_interval, options_.segment_bytes_first, options_.segment_bytes_largest}, whole,
         *core_->writer_, *core_->maker_, *core_->superblocks_, core_->segments_, core_->catalog_, core_->keeper_.get());
     if (core_->keeper_) { core_->keeper_->start(); }
+    // A store goes without the page where it cannot be had: readers in other processes see more, only later.
+    if (auto page = LivePageWriter::open(files_, folder_, core_->superblock_.log_id, environment_.machine.boot_id(),
+                                         end.epoch, end.point.offset)) {
+      core_->live_page_ = std::move(*page);
+      core_->committer_->announce_with(core_->live_page_.get());
+    }
   }
 
   // --- both ---

@@ -149,17 +149,35 @@ Status StoreCore::apply(EncodedBatch batch, Position first) {
 
 Status StoreCore::wait_durable(Position position, const std::stop_token& stop) {
   try {
-    if (auto writable = check_writable(); !writable) {
-      if (writable.error().code() == ErrorCode::kReadOnly && position < end_.position) { return {}; }
-      return writable;
-    }
+    if (auto open = check_open(); !open) { return open; }
+    if (!committer_) { return wait_to_see(position, stop); }
     const bool last_of_all = position.next() == Position(0);
     return committer_->reach(last_of_all ? position : position.next(), Level::kDurable, stop);
   } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
 }
 
+Status StoreCore::wait_to_see(Position position, const std::stop_token& stop) const {
+  for (;;) {
+    const std::uint32_t seen = moves();
+    if (auto open = check_open(); !open) { return open; }
+    const auto live = check_live();  // before the look at the end
+    if (position < shown().position) { return {}; }
+    if (auto damage = this->damage()) { return std::unexpected(std::move(*damage)); }
+    if (!live) { return live; }
+    if (stop.stop_requested()) {
+      return std::unexpected(Error(ErrorCode::kStopped, "stopped while waiting for the writer"));
+    }
+    wait_for_move(seen, stop, std::nullopt);
+  }
+}
+
+std::optional<Error> StoreCore::damage() const {
+  if (damage_ || !follower_) { return damage_; }
+  return follower_->damage();
+}
+
 Position StoreCore::visible_end(const ReadOptions& options) const {
-  if (!committer_) { return end_.position; }
+  if (!committer_) { return shown().position; }
   const Visibility usual = options_.durability == Durability::kBuffered ? Visibility::kWritten : Visibility::kDurable;
   const Position written = committer_->written();
   const Position durable = std::min(committer_->durable(), written);
@@ -225,24 +243,33 @@ Result<Position> StoreCore::position_at(RecordedTime time) const {
       }
       (recorded < time ? from : until) = recorded < time ? middle.next() : middle;
     }
-    if (from == end && damage_) { return std::unexpected(*damage_); }  // what lies there may be of that time
+    if (auto damage = from == end ? this->damage() : std::nullopt) {
+      return std::unexpected(std::move(*damage));  // what lies there may be of that time
+    }
     return from;
   } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
 }
 
 void StoreCore::wait_for_move(std::uint32_t seen, const std::stop_token& stop,
                               std::optional<platform::SteadyTime> until) const {
-  if (committer_) { committer_->wait_for_move(seen, stop, until); }
+  if (committer_) { return committer_->wait_for_move(seen, stop, until); }
+  if (follower_) { follower_->wait(seen, stop, until); }
+}
+
+std::uint32_t StoreCore::moves() const {
+  if (committer_) { return committer_->moves(); }
+  return follower_ ? follower_->moves() : 0;
 }
 
 Status StoreCore::check_live() const {
-  if (!committer_) {
-    return std::unexpected(
-        Error(ErrorCode::kReadOnly, "a read-only opening shows the log as it was then, and this is its end")
-            .with_path(folder_));
-  }
   if (ended_.load(std::memory_order_acquire)) {
     return std::unexpected(Error(ErrorCode::kClosed, "the store was closed"));
+  }
+  if (follower_) { return follower_->trouble(); }
+  if (!committer_) {
+    return std::unexpected(
+        Error(ErrorCode::kReadOnly, "what was salvaged of a store does not go on, and this is its end")
+            .with_path(folder_));
   }
   if (committer_->failed()) {
     return std::unexpected(
@@ -261,7 +288,7 @@ Result<std::optional<OwnedEvent>> StoreCore::event_by_id(const EventId& id) cons
     const auto position = EventFinder(index, segments).find(id, end);
     if (!position) { return std::unexpected(position.error()); }
     if (!*position) {
-      if (damage_) { return std::unexpected(*damage_); }
+      if (auto damage = this->damage()) { return std::unexpected(std::move(*damage)); }
       return std::optional<OwnedEvent>();
     }
     const auto place = index->place(**position);
@@ -285,8 +312,8 @@ Result<std::optional<OwnedEvent>> StoreCore::event_by_id(const EventId& id) cons
 Result<std::optional<StreamInfo>> StoreCore::stream(std::string_view name) const {
   try {
     if (auto open = check_open(); !open) { return std::unexpected(std::move(open.error())); }
-    if (damage_) { return std::unexpected(*damage_); }
     const Position end = visible_end({});
+    if (auto damage = this->damage()) { return std::unexpected(std::move(*damage)); }
     const auto index = catalog_.view();
     const auto postings = index->postings(index::make_key(index::KeyKind::kStream, name), end);
     if (!postings) { return std::unexpected(postings.error()); }
@@ -301,8 +328,8 @@ Result<std::optional<StreamInfo>> StoreCore::stream(std::string_view name) const
 
 Result<std::vector<index::Tiers::Entry>> StoreCore::list(index::KeyKind kind, const ListOptions& options) const {
   if (auto open = check_open(); !open) { return std::unexpected(std::move(open.error())); }
-  if (damage_) { return std::unexpected(*damage_); }
   const Position end = visible_end({});
+  if (auto damage = this->damage()) { return std::unexpected(std::move(*damage)); }
   return catalog_.view()->list(kind, {options.prefix, options.after, options.limit}, end);
 }
 
@@ -344,8 +371,10 @@ StoreInfo StoreCore::info() const {
     info.sequenced = marks.sequenced.position;
     info.durable_offset = marks.durable.offset;
   } else {
-    info.durable = info.written = info.sequenced = end_.position;
-    info.durable_offset = end_.offset;
+    const LogPoint end = shown();
+    info.durable = info.written = info.sequenced = end.position;
+    info.durable_offset = end.offset;
+    if (follower_) { info.epoch = follower_->epoch(); }
   }
   const Position end = visible_end({});
   info.events = end.value();
@@ -390,7 +419,11 @@ Status StoreCore::close() {
 }
 
 Status StoreCore::end() {
-  if (!committer_) { return {}; }
+  if (!committer_) {
+    ended_.store(true, std::memory_order_release);
+    if (follower_) { follower_->interrupt(); }
+    return {};
+  }
   Status done = committer_->close();
   ended_.store(true, std::memory_order_release);
   committer_->tell_move();  // before the wait for completions: one of them may wait for what will not come

@@ -9,9 +9,11 @@
 
 #include "engine/commit/committer.h"
 #include "engine/commit/completions.h"
+#include "engine/follow/follower.h"
 #include "engine/log/catalog.h"
 #include "engine/log/environment.h"
 #include "engine/log/index_keeper.h"
+#include "engine/log/live_page_file.h"
 #include "engine/log/log_writer.h"
 #include "engine/log/segment.h"
 #include "engine/log/segment_maker.h"
@@ -65,11 +67,11 @@ class StoreCore final : public LiveSource, public std::enable_shared_from_this<S
   Position visible_end(const ReadOptions& options) const override;
   std::shared_ptr<const SegmentList> segment_list() const override { return segments_.snapshot(); }
   const Catalog& catalog() const override { return catalog_; }
-  const std::optional<Error>& damage() const override { return damage_; }
+  std::optional<Error> damage() const override;
   const LostEvents& lost_events() const override { return lost_; }
 
   // LiveSource
-  std::uint32_t moves() const override { return committer_ ? committer_->moves() : 0; }
+  std::uint32_t moves() const override;
   void wait_for_move(std::uint32_t seen, const std::stop_token& stop,
                      std::optional<platform::SteadyTime> until) const override;
   Status check_live() const override;
@@ -87,6 +89,9 @@ class StoreCore final : public LiveSource, public std::enable_shared_from_this<S
   [[nodiscard]] Result<Outcome> begin_append(const Batch& batch, const AppendOptions& options, Committer::Room room,
                                              bool attend);
   [[nodiscard]] Status check_writable() const;
+  // Of a read-only opening: what it shows by now.
+  [[nodiscard]] LogPoint shown() const { return follower_ ? follower_->end() : end_; }
+  [[nodiscard]] Status wait_to_see(Position position, const std::stop_token& stop) const;
   [[nodiscard]] Result<std::vector<index::Tiers::Entry>> list(index::KeyKind kind, const ListOptions& options) const;
   // From now on runs of the catalog that turn out to be damaged are built again from the log.
   void heal_index(const FileId& log_id);
@@ -102,7 +107,7 @@ class StoreCore final : public LiveSource, public std::enable_shared_from_this<S
   Superblock superblock_{};  // as it was at opening
   RecoveryReport report_;
   std::optional<Error> damage_;  // of a read-only opening
-  LogPoint end_;                 // likewise: what it shows
+  LogPoint end_;                 // likewise: what it showed then
   LostEvents lost_;              // of a salvaged store
   bool salvaged_ = false;        // never read through the map: its files may be of any length
 
@@ -113,8 +118,10 @@ class StoreCore final : public LiveSource, public std::enable_shared_from_this<S
   std::unique_ptr<SegmentMaker> maker_;
   std::unique_ptr<SuperblockStore> superblocks_;
   std::unique_ptr<LogWriter> writer_;
-  std::unique_ptr<IndexKeeper> keeper_;   // none without index files, or in a read-only opening
-  std::unique_ptr<Committer> committer_;  // none in a read-only opening
+  std::unique_ptr<Follower> follower_;         // of a read-only opening that goes on with its log
+  std::unique_ptr<LivePageWriter> live_page_;  // none if it could not be made, or in a read-only opening
+  std::unique_ptr<IndexKeeper> keeper_;        // none without index files, or in a read-only opening
+  std::unique_ptr<Committer> committer_;       // none in a read-only opening
   Completions completions_;
 
   std::mutex close_mutex_;

@@ -34,7 +34,7 @@ Result<SubscriptionImpl::Found> SubscriptionImpl::find() {
   if (found_ != nullptr) { return Found::kEvent; }
   if (!cursor_) {
     if (next_ >= end()) {
-      if (source_->damage()) { return std::unexpected(*source_->damage()); }
+      if (auto damage = source_->damage()) { return std::unexpected(std::move(*damage)); }
       return Found::kEnd;
     }
     cursor_ = std::make_unique<CursorImpl>(source_, query_, options());

@@ -34,8 +34,8 @@ enum class Preallocation : std::uint8_t {
 };
 
 struct OpenOptions {
-  // Never writes, creates, cuts or locks anything; shows the log as it is at opening, up to what is known durable.
-  // Works beside a writer and on a read-only medium.
+  // Never writes, creates, cuts or locks anything; shows what is known durable. Works beside a writer, whose log it goes
+  // on to follow, and on a read-only medium.
   bool read_only = false;
   // Make the store if there is none. A read-only opening never does.
   bool create = true;

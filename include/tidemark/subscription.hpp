@@ -110,8 +110,8 @@ class Subscription {
   ~Subscription();
 
   // Waits for events. A run without events says that the end was reached (once each time that it was not before), or
-  // that some progress was made past what does not match. kStopped, kClosed, kForked, kStoreFailed (the writer failed:
-  // nothing comes any more until the store is opened again), kReadOnly (the end of what a read-only opening shows),
+  // that some progress was made past what does not match. kStopped, kClosed, kForked, kStoreFailed (the writer of this
+  // process failed: nothing comes any more until the store is opened again), kReadOnly (the end of what was salvaged),
   // kDamaged, kIo, kOutOfMemory. After an error the next call tries again where it stood.
   [[nodiscard]] Result<Run> next(const std::stop_token& stop = {});
   // The same for at most so long: then a run without events. Zero or less looks and does not wait.

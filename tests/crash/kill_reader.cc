@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opens a store read-only again and again beside its writer, reads all of it, and writes what it was shown to standard
-// output: a line "<events> <digest>" each time, "none" while there is no store, "error <text>" for anything else. Ends
-// when it is killed. Usage: kill_reader FOLDER
+// Reads a store beside its writer, all of it, and writes what it was shown to standard output: a line
+// "<events> <digest>" each time, "none" while there is no store, "error <text>" for anything else. Opens it read-only
+// again and again; or once, to follow whoever writes to it from then on, one writer after the other. Ends when it is
+// killed. Usage: kill_reader FOLDER [follow]
 #include <cstdint>
+#include <cstdlib>
 #include <string>
+#include <string_view>
 #include <unistd.h>
 
 #include "tests/crash/kill_content.h"
@@ -11,6 +14,36 @@
 #include "tidemark/tidemark.hpp"
 
 namespace {
+
+void say(const std::string& line) {
+  if (::write(STDOUT_FILENO, line.data(), line.size()) != static_cast<ssize_t>(line.size())) { std::exit(4); }
+}
+
+std::string line_of(std::uint64_t events, std::uint64_t digest) {
+  return std::to_string(events) + " " + std::to_string(digest);
+}
+
+// Ends with what ended the subscription.
+std::string follow(const char* folder) {
+  auto store = tidemark::open_with_index(folder, {.read_only = true}, tidemark::crash::kKillTableEvents);
+  if (!store) {
+    return store.error().code() == tidemark::ErrorCode::kNotFound ? "none" : "error " + to_string(store.error());
+  }
+  auto all = store->subscribe(tidemark::Query::all());
+  if (!all) { return "error " + to_string(all.error()); }
+  std::uint64_t events = 0;
+  std::uint64_t digest = 0;
+  for (;;) {
+    auto run = all->next();
+    if (!run) { return "error " + to_string(run.error()); }
+    for (const tidemark::Event& event : *run) {
+      if (event.position().value() != events) { return "error position " + std::to_string(event.position().value()); }
+      digest = tidemark::crash::kill_digest(digest, event);
+      ++events;
+    }
+    say(line_of(events, digest) + "\n");
+  }
+}
 
 std::string show(const char* folder) {
   const auto store = tidemark::open_with_index(folder, {.read_only = true}, tidemark::crash::kKillTableEvents);
@@ -25,15 +58,13 @@ std::string show(const char* folder) {
     ++events;
   }
   if (!all.status()) { return "error " + to_string(all.status().error()); }
-  return std::to_string(events) + " " + std::to_string(digest);
+  return line_of(events, digest);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 2) { return 64; }
-  for (;;) {
-    const std::string line = show(argv[1]) + "\n";
-    if (::write(STDOUT_FILENO, line.data(), line.size()) != static_cast<ssize_t>(line.size())) { return 4; }
-  }
+  const bool follows = argc == 3 && std::string_view(argv[2]) == "follow";
+  if (argc != 2 && !follows) { return 64; }
+  for (;;) { say((follows ? follow(argv[1]) : show(argv[1])) + "\n"); }
 }

@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 #include <limits>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <random>
 #include <signal.h>
@@ -72,7 +73,10 @@ class Process {
     reader_ = std::jthread([this] {
       char piece[65536];
       for (ssize_t n = 0; (n = ::read(output_, piece, sizeof piece)) > 0;) {
-        said_.append(piece, static_cast<std::size_t>(n));
+        {
+          const std::scoped_lock lock(mutex_);
+          said_.append(piece, static_cast<std::size_t>(n));
+        }
         heard_.store(true);
         heard_.notify_all();
       }
@@ -88,6 +92,18 @@ class Process {
 
   // Until it has said something, or ended.
   void wait_until_heard() { heard_.wait(false); }
+
+  // Until it has said a line that begins like this, or it took too long.
+  bool hears(const std::string& begin) {
+    for (int tries = 0; tries < 2000; ++tries) {
+      {
+        const std::scoped_lock lock(mutex_);
+        if (said_.starts_with(begin) || said_.find("\n" + begin) != std::string::npos) { return true; }
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+  }
 
   // Gives what it said, whole lines alone.
   std::string kill() {
@@ -106,7 +122,8 @@ class Process {
  private:
   pid_t child_ = 0;  // 0: not started, or ended
   int output_ = -1;
-  std::string said_;  // the reading thread's until it has ended
+  std::mutex mutex_;
+  std::string said_;  // guarded by mutex_ until the reading thread has ended
   std::atomic<bool> heard_ = false;
   std::jthread reader_;
 };
@@ -121,6 +138,8 @@ struct Counts {
   std::uint64_t in_doubt = 0;
   std::uint64_t cut = 0;
   std::uint64_t readings = 0;
+  std::uint64_t followers = 0;
+  std::uint64_t deliveries = 0;
   std::uint64_t segments = 0;
 };
 
@@ -130,6 +149,9 @@ class Life {
   Life(std::filesystem::path folder, std::uint64_t seed) : folder_(std::move(folder)), random_(seed) {}
 
   void cycle() {
+    // One follower sees the deaths of several writers.
+    if (follower_ && random_() % 12 == 0) { end_follower(); }
+    if (!follower_) { follower_.emplace(std::vector<std::string>{KILL_READER, folder_.string(), "follow"}); }
     const bool read_beside = random_() % 2 == 0;
     std::optional<Process> reader;
     if (read_beside) { reader.emplace(std::vector<std::string>{KILL_READER, folder_.string()}); }
@@ -148,7 +170,7 @@ class Life {
     if (reader) {
       // It may see the store as the dead left it.
       if (random_() % 2 == 0) { std::this_thread::sleep_for(microseconds(random_() % 20'000)); }
-      take_shown(reader->kill());
+      counts_.readings += take_shown(reader->kill());
     }
     ++counts_.cycles;
     if (said.empty()) {
@@ -207,6 +229,19 @@ class Life {
     ASSERT_TRUE(store->close());
   }
 
+  // All that is there comes to who follows.
+  void end_follower() {
+    if (!follower_) { return; }
+    counts_.deliveries += take_shown(follower_->kill());
+    ++counts_.followers;
+    follower_.reset();
+  }
+  void expect_follower_sees_all() {
+    ASSERT_TRUE(follower_);
+    EXPECT_TRUE(follower_->hears(std::to_string(counts_.events) + " ")) << "the follower was left behind";
+    end_follower();
+  }
+
   [[nodiscard]] const Counts& counts() const { return counts_; }
 
  private:
@@ -224,9 +259,11 @@ class Life {
     }
   }
 
-  void take_shown(const std::string& said) {
+  // Gives how many times it said something.
+  std::uint64_t take_shown(const std::string& said) {
     std::istringstream lines(said);
     std::uint64_t before = 0;
+    std::uint64_t count = 0;
     for (std::string line; std::getline(lines, line);) {
       if (line == "none") {
         EXPECT_EQ(before, 0U) << "the store is said to be gone";
@@ -243,12 +280,14 @@ class Life {
       before = events;
       const auto [entry, added] = shown_.emplace(events, digest);
       EXPECT_EQ(entry->second, digest) << "the same " << events << " events were shown in two ways";
-      ++counts_.readings;
+      ++count;
     }
+    return count;
   }
 
   const std::filesystem::path folder_;
   std::mt19937_64 random_;
+  std::optional<Process> follower_;
   Counts counts_;
   bool unclean_ = false;        // the last writer that had the store open was killed
   microseconds opening_{3000};  // what the writer took last
@@ -273,6 +312,8 @@ TEST(KillTest, AcknowledgedAndShownEventsSurviveSigkill) {
     if (life.is_check_due() || n + 1 == cycles) { life.check(); }
     if (testing::Test::HasFailure()) { break; }
   }
+  life.expect_follower_sees_all();
+  life.check();
   const Counts& counts = life.counts();
   const auto print = [](const char* name, std::uint64_t n) {
     std::printf("%s: %llu\n", name, static_cast<unsigned long long>(n));
@@ -287,6 +328,8 @@ TEST(KillTest, AcknowledgedAndShownEventsSurviveSigkill) {
   print("checks with frames in doubt", counts.in_doubt);
   print("checks that cut a torn end", counts.cut);
   print("read-only openings beside", counts.readings);
+  print("followers", counts.followers);
+  print("runs that they were given", counts.deliveries);
   print("seed", seed);
   EXPECT_GT(counts.acknowledged, 0U);
   if (cycles >= 100) {

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/follow/follower.h"
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <new>
+#include <utility>
+
+#include "engine/log/superblock_store.h"
+#include "engine/recovery/catalog_builder.h"
+
+namespace tidemark::engine {
+
+namespace {
+
+// Threads sleep by it, whatever clock the store goes by.
+using Steady = std::chrono::steady_clock;
+
+// How often the files themselves are looked at, by who reads or waits: seldom if the page is the living writer's.
+constexpr std::chrono::milliseconds kLookEvery{1000};
+constexpr std::chrono::milliseconds kLookWithoutPage{50};
+// How long a mark that makes no sense is left to its writer.
+constexpr std::chrono::milliseconds kUnreadWait{1};
+// With more tables in memory than this, index files are looked for that could take their place.
+constexpr std::size_t kTablesMax = 5;
+
+std::int64_t nanoseconds_of(platform::SteadyTime time) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
+}
+
+}  // namespace
+
+Follower::Follower(const Environment& environment, std::filesystem::path folder, const Superblock& superblock,
+                   Catalog& catalog, Segments& segments)
+    : environment_(environment),
+      folder_(std::move(folder)),
+      boot_id_(environment.machine.boot_id()),
+      superblock_(superblock),
+      catalog_(catalog),
+      segments_(segments),
+      epoch_(superblock.epoch) {}
+
+Status Follower::start(const ScanFacts& facts, LogPoint shown) {
+  ResumePoint edge = beginning_of_log();
+  if (shown == facts.end && !facts.segments.empty()) {
+    edge.point = facts.end;
+    edge.segment = facts.segments.back()->number();
+    edge.totals = facts.totals;
+    if (facts.end.position > Position(0)) { edge.recorded_ns = facts.recorded_ns; }
+    edge.epoch = facts.epoch;
+  } else if (shown.position == Position(0)) {
+    catalog_.start_with({});
+  } else {
+    // What lies behind may be cut off and written anew: the catalog must not know of it.
+    auto found = find_files();
+    if (!found) { return std::unexpected(std::move(found.error())); }
+    auto built = build_catalog(std::move(*found), shown.position);
+    if (!built) { return std::unexpected(std::move(built.error())); }
+    edge = *built;
+  }
+  const std::scoped_lock lock(mutex_);
+  tail_.emplace(environment_.files, folder_, superblock_.log_id, segments_, edge);
+  durable_ = edge.point.offset;
+  publish();
+  open_page();
+  set_next_look(environment_.clock.steady());
+  return {};
+}
+
+void Follower::open_page() {
+  auto page = LivePageReader::open(environment_.files, folder_);
+  if (!page) { return; }
+  pages_.push_back(std::move(*page));
+  seen_.store(pages_.back()->moves() - 1, std::memory_order_relaxed);  // so that its mark is read
+  page_.store(pages_.back().get(), std::memory_order_release);
+}
+
+void Follower::publish() {
+  const LogPoint& point = tail_->edge().point;
+  end_offset_.store(point.offset.value(), std::memory_order_relaxed);
+  end_position_.store(point.position.value(), std::memory_order_release);  // with end(): what is below can be read
+}
+
+LogPoint Follower::end() {
+  look();
+  // The position first: an offset that is further is as durable.
+  const Position position(end_position_.load(std::memory_order_acquire));
+  return {Offset(end_offset_.load(std::memory_order_relaxed)), position};
+}
+
+std::optional<Error> Follower::damage() const {
+  if (!is_damaged_.load(std::memory_order_acquire)) { return std::nullopt; }
+  const std::scoped_lock lock(mutex_);
+  return damage_;
+}
+
+Status Follower::trouble() const {
+  if (!is_troubled_.load(std::memory_order_acquire)) { return {}; }
+  const std::scoped_lock lock(mutex_);
+  return trouble_;
+}
+
+std::uint32_t Follower::moves() const {
+  const LivePageReader* const page = page_.load(std::memory_order_acquire);
+  return page == nullptr ? 0 : page->moves();
+}
+
+bool Follower::is_due(platform::SteadyTime now) const {
+  return nanoseconds_of(now) >= next_look_ns_.load(std::memory_order_relaxed);
+}
+
+// With the lock, or before anybody reads.
+void Follower::set_next_look(platform::SteadyTime now) {
+  const LivePageReader* const page = page_.load(std::memory_order_relaxed);
+  const auto mark = page == nullptr ? std::nullopt : page->mark(superblock_.log_id, boot_id_);
+  const bool page_is_right = mark && mark->epoch >= superblock_.epoch;
+  look_every_.store(page_is_right ? kLookEvery : kLookWithoutPage, std::memory_order_relaxed);
+  next_look_ns_.store(nanoseconds_of(now + look_every_.load(std::memory_order_relaxed)), std::memory_order_relaxed);
+}
+
+// Most calls find that nothing has changed, and take no lock.
+void Follower::look() {
+  if (is_damaged_.load(std::memory_order_acquire)) { return; }
+  const LivePageReader* const page = page_.load(std::memory_order_acquire);
+  const bool has_moved = page != nullptr && page->moves() != seen_.load(std::memory_order_relaxed);
+  const auto now = environment_.clock.steady();
+  if (!has_moved && !is_due(now)) { return; }
+  const std::scoped_lock lock(mutex_);
+  if (damage_) { return; }
+  look_at_page();
+  if (is_due(now)) {
+    look_at_store();
+    set_next_look(now);
+  }
+  take_in();
+}
+
+// A mark of an epoch that is over is as true as ever: what was durable stays.
+void Follower::look_at_page() {
+  const LivePageReader* const page = page_.load(std::memory_order_relaxed);
+  if (page == nullptr) { return; }
+  const auto mark = page->mark(superblock_.log_id, boot_id_);
+  if (!mark) { return; }
+  seen_.store(mark->word, std::memory_order_relaxed);
+  durable_ = std::max(durable_, mark->durable);
+  epoch_.store(std::max(epoch_.load(std::memory_order_relaxed), mark->epoch), std::memory_order_release);
+}
+
+void Follower::look_at_store() {
+  auto loaded = load_superblocks(environment_.files, folder_);
+  if (!loaded || !*loaded) { return; }  // as long as it cannot be read, what is known stays
+  const Superblock& now = (*loaded)->newest;
+  if (now.log_id != superblock_.log_id || now.store_id != superblock_.store_id) {
+    set_damage(Error(ErrorCode::kDamaged, "another store stands in the folder now: open it again").with_path(folder_));
+    return;
+  }
+  superblock_ = now;
+  durable_ = std::max(durable_, Offset(now.durable_end));
+  epoch_.store(std::max(epoch_.load(std::memory_order_relaxed), now.epoch), std::memory_order_release);
+  const LivePageReader* const page = page_.load(std::memory_order_relaxed);
+  auto mark = page == nullptr ? std::nullopt : page->mark(now.log_id, boot_id_);
+  if (mark && mark->epoch >= now.epoch) { return; }
+  // There is no page, or somebody put another one in its place.
+  if (now.state == StoreState::kRunning) {
+    open_page();
+    look_at_page();
+    look_at_log();
+  }
+}
+
+// Without a page frames tell how far what stands before them was durable when they were written.
+void Follower::look_at_log() {
+  const ResumePoint& edge = tail_->edge();
+  if (edge.totals.frames == 0) { return; }
+  const Segment* const segment = find_segment(*segments_.snapshot(), Offset(edge.point.offset.value() - 1));
+  if (segment == nullptr || edge.totals.end + kFrameHeaderBytes > segment->size()) { return; }
+  auto next = segment->view(edge.totals.end, kFrameHeaderBytes);
+  if (!next || all_zero(*next)) { return; }
+  auto facts = scan_log(environment_.files, folder_, superblock_, [](const ScannedFrame&) { return true; },
+                        {.start = edge, .durable = durable_});
+  if (facts && judge(facts->tail) != Verdict::kDamaged) { durable_ = std::max(durable_, facts->durable.offset); }
+}
+
+void Follower::take_in() {
+  const auto remember = [&](Status status) {
+    trouble_ = std::move(status);
+    is_troubled_.store(!trouble_.has_value(), std::memory_order_release);
+  };
+  if (damage_ || durable_ <= tail_->edge().point.offset) { return remember({}); }
+  try {
+    if (auto whole = mend_catalog(); !whole) { return remember(std::move(whole)); }
+    CatalogBuilder builder(catalog_, nullptr, environment_.index.table_events, CatalogBuilder::Trust::kFrames);
+    auto done = tail_->read_to(durable_, [&](const ScannedFrame& frame) {
+      if (!builder(frame)) { return false; }
+      if (catalog_.newest_events() >= environment_.index.table_events) { (void)catalog_.close_table(); }
+      return true;
+    });
+    publish();
+    swap_tables_for_files();
+    if (done || !builder.status()) { return remember(builder.status()); }
+    if (done.error().code() == ErrorCode::kDamaged) { return set_damage(std::move(done.error())); }
+    remember(std::move(done));
+  } catch (const std::bad_alloc&) {
+    publish();
+    remember(std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")));
+  }
+}
+
+// Where memory ran out in the middle of a frame, the catalog holds a part of it.
+Status Follower::mend_catalog() {
+  const Position known = tail_->edge().point.position;
+  if (catalog_.end() == known) { return {}; }
+  if (known == Position(0)) {
+    catalog_.start_with({});
+    return {};
+  }
+  auto index = find_files();
+  if (!index) { return std::unexpected(std::move(index.error())); }
+  auto built = build_catalog(std::move(*index), known);
+  return built ? Status() : std::unexpected(std::move(built.error()));
+}
+
+Result<FoundIndex> Follower::find_files() const {
+  if (!environment_.index.files) { return FoundIndex{}; }
+  return find_index(environment_.files, folder_, superblock_.log_id);
+}
+
+// What the writer's index files cover need not stay in memory.
+void Follower::swap_tables_for_files() {
+  const auto view = catalog_.view();
+  if (view->tables().size() < kTablesMax || view->tables().size() == tables_) { return; }
+  tables_ = view->tables().size();
+  const Position known = view->runs().empty() ? Position(0) : view->runs().back()->end();
+  auto found = find_files();
+  if (!found || !found->end || found->end->point.position <= known) { return; }
+  if (found->end->point.position > tail_->edge().point.position) { return; }
+  if (build_catalog(std::move(*found), tail_->edge().point.position)) { tables_ = 1; }
+}
+
+// A catalog of index files and of what the log holds behind them takes the place of the one that is there.
+Result<ResumePoint> Follower::build_catalog(FoundIndex index, Position until) {
+  if (index.end && index.end->point.position > until) { index = {}; }
+  Catalog fresh;
+  fresh.heal_with(catalog_.healer());
+  fresh.start_with(index.runs);
+  std::optional<ResumePoint> last = index.end;
+  if (!last || last->point.position < until) {
+    CatalogBuilder builder(fresh, nullptr, environment_.index.table_events,
+                           index.end ? CatalogBuilder::Trust::kFrames : CatalogBuilder::Trust::kNothing);
+    auto facts =
+        scan_log(environment_.files, folder_, superblock_, std::ref(builder),
+                 {.start = index.end, .until = until, .passed = [&](const ResumePoint& edge, Offset) { last = edge; }});
+    if (!facts) { return std::unexpected(std::move(facts.error())); }
+    if (!builder.status()) { return std::unexpected(builder.status().error()); }
+    if (!last || last->point.position != until) {
+      if (index.end) { return build_catalog({}, until); }
+      return std::unexpected(tail_error(*facts, Verdict::kDamaged));
+    }
+  }
+  catalog_.take(std::move(fresh));
+  return *last;
+}
+
+void Follower::set_damage(Error error) {
+  damage_ = std::move(error);
+  is_damaged_.store(true, std::memory_order_release);
+}
+
+void Follower::wait(std::uint32_t seen, const std::stop_token& stop, std::optional<platform::SteadyTime> until) {
+  // Somebody has to look at the files now and then, and to see a page that comes.
+  const platform::SteadyTime look = Steady::now() + look_every_.load(std::memory_order_relaxed);
+  const platform::SteadyTime deadline = until ? std::min(*until, look) : look;
+  std::stop_source over;
+  const std::stop_callback stopped(stop, [&] { over.request_stop(); });
+  const std::stop_callback ended(ending_.get_token(), [&] { over.request_stop(); });
+  const LivePageReader* const page = page_.load(std::memory_order_acquire);
+  if (page != nullptr) {
+    // A mark that could not be read is being written; or nobody will ever finish it.
+    const bool is_unread =
+        seen_.load(std::memory_order_relaxed) != seen && look_every_.load(std::memory_order_relaxed) == kLookEvery;
+    return page->wait(seen, over.get_token(), is_unread ? std::min(deadline, Steady::now() + kUnreadWait) : deadline);
+  }
+  const platform::WaitWord nothing(seen);
+  nothing.wait(seen, over.get_token(), deadline);
+}
+
+}  // namespace tidemark::engine

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+// Goal: a read-only opening goes on with its log: it shows what a writer makes durable, that and nothing else, however
+// the writer goes about it, and wakes who waits. Method: an opening for reading beside one for writing, in one process,
+// in memory and on real files; with segments and tables of a few events; with the live page and without it.
+// tests/crash/kill_test.cc does it with processes that are killed.
+#include <chrono>
+#include <gtest/gtest.h>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/format/live_page.h"
+#include "platform/io.h"
+#include "tests/open_with_index.h"
+#include "tests/store/random_events.h"
+#include "tests/store/support.h"
+
+namespace tidemark {
+namespace {
+
+using namespace test;
+using namespace std::chrono_literals;
+
+// All that tells one event from another.
+std::vector<std::string> all_of(const Store& store, const Query& query = Query::all()) {
+  std::vector<std::string> events;
+  Cursor cursor = store.read(query);
+  while (const Event* event = cursor.next()) {
+    events.push_back(std::to_string(event->position().value()) + " " + std::string(event->stream()) + "@" +
+                     std::to_string(event->version().value()) + " " + to_string(event->id()));
+  }
+  must(cursor.status());
+  return events;
+}
+
+void append_one(Store& store, std::string_view stream = "loan-1", const AppendOptions& options = {}) {
+  must(store.append(stream, Expect::any(), {{.type = "Counted", .data = as_bytes("some data of some length")}},
+                    options));
+}
+
+class FollowTest : public testing::Test {
+ protected:
+  FollowTest() { world.index.table_events = 5; }
+
+  World world;
+};
+
+TEST_F(FollowTest, ShowsWhatBecomesDurable) {
+  Store writer = world.open(tiny_segments());
+  append_one(writer);
+  const Store reader = world.open({.read_only = true});
+  EXPECT_EQ(all_of(reader).size(), 1u);
+  // Segments roll and tables are closed, merged and made into files meanwhile.
+  for (int i = 0; i < 300; ++i) {
+    append_one(writer, "loan-" + std::to_string(i % 7));
+    ASSERT_EQ(reader.info().events, writer.info().events);
+  }
+  EXPECT_GT(writer.info().segments, 3u);
+  EXPECT_EQ(all_of(reader), all_of(writer));
+  EXPECT_EQ(all_of(reader, Query::stream("loan-3")), all_of(writer, Query::stream("loan-3")));
+  EXPECT_EQ(must(reader.stream("loan-5"))->last_version, must(writer.stream("loan-5"))->last_version);
+  EXPECT_EQ(must(reader.types()).front().events, 301u);
+}
+
+TEST_F(FollowTest, TablesInMemoryGiveWayToTheWritersFiles) {
+  Store writer = world.open(tiny_segments());
+  const auto reader = must(engine::open_store(world.folder, {.read_only = true}, world.environment()));
+  std::size_t most = 0;
+  for (int i = 0; i < 400; ++i) {
+    append_one(writer, "loan-" + std::to_string(i % 7));
+    (void)reader->visible_end({});
+    most = std::max(most, reader->catalog().view()->tables().size());
+  }
+  EXPECT_GT(reader->catalog().view()->runs().size(), 0u);
+  EXPECT_LE(most, 8u) << "memory grows with the log";
+}
+
+TEST_F(FollowTest, ShowsNothingThatACrashCouldTake) {
+  Store writer = world.open(tiny_segments());
+  append_one(writer);
+  const Store reader = world.open({.read_only = true});
+  append_one(writer, "loan-1", {.durability = Durability::kBuffered});
+  EXPECT_EQ(writer.info().written, Position(2));
+  EXPECT_EQ(reader.info().events, 1u);
+  append_one(writer);
+  EXPECT_EQ(reader.info().events, 3u);
+}
+
+TEST_F(FollowTest, GoesOnWithTheNextWriter) {
+  std::optional<Store> writer = world.open(tiny_segments());
+  append_one(*writer);
+  const Store reader = world.open({.read_only = true});
+  const std::uint32_t epoch = reader.info().epoch;
+  for (int life = 0; life < 5; ++life) {
+    append_one(*writer);
+    EXPECT_EQ(reader.info().events, writer->info().events);
+    must(writer->close());
+    writer.reset();
+    EXPECT_EQ(all_of(reader).size(), static_cast<std::size_t>(2 + life));
+    writer = world.open(tiny_segments());
+  }
+  EXPECT_EQ(reader.info().epoch, epoch + 5);
+}
+
+TEST_F(FollowTest, FollowsAStoreThatIsEmptyYet) {
+  Store writer = world.open(tiny_segments());
+  const Store reader = world.open({.read_only = true});
+  EXPECT_TRUE(all_of(reader).empty());
+  append_one(writer);
+  EXPECT_EQ(all_of(reader).size(), 1u);
+}
+
+TEST_F(FollowTest, ManyBatchesAndQueriesAgreeWithTheWriter) {
+  RandomEvents random(11);
+  Store writer = world.open(tiny_segments());
+  std::vector<Store> readers;
+  for (int step = 0; step < 200; ++step) {
+    must(writer.append(random.batch()));
+    if (step % 40 == 0) { readers.push_back(world.open({.read_only = true})); }
+    if (step % 17 != 0) { continue; }
+    const Query query = random.query();
+    const auto expected = all_of(writer, query);
+    for (const Store& reader : readers) { ASSERT_EQ(all_of(reader, query), expected) << to_string(query); }
+  }
+}
+
+TEST_F(FollowTest, WithoutAPageTheFilesTell) {
+  Store writer = world.open(tiny_segments());
+  append_one(writer);
+  must(world.files.unlink(world.folder / engine::kLivePageName));
+  const Store reader = world.open({.read_only = true});
+  for (int i = 0; i < 10; ++i) { append_one(writer); }
+  EXPECT_EQ(reader.info().events, 1u);  // it does not look at every call
+  world.clock.advance(2s);
+  // The last frame tells of those before it; that it is durable itself the superblock says later.
+  EXPECT_EQ(reader.info().events, 10u);
+  must(writer.close());
+  world.clock.advance(2s);
+  EXPECT_EQ(reader.info().events, 11u);
+}
+
+// One of another store, of another boot, damaged, cut short, of a later time: none is believed.
+TEST_F(FollowTest, APageThatIsNotTheWritersIsNotBelieved) {
+  std::optional<Store> writer = world.open(tiny_segments());
+  append_one(*writer);
+  const auto page = world.folder / engine::kLivePageName;
+  auto file = must(world.files.open(page, platform::OpenMode::kReadWrite));
+  const engine::FileId log_id = writer->info().log_id;
+  append_one(*writer, "loan-1", {.durability = Durability::kBuffered});
+  const auto lie = [&](const engine::FileId& log, const engine::FileId& boot, std::uint32_t epoch, bool seal) {
+    auto start = engine::make_live_page_start(log, boot, epoch);
+    if (!seal) { start.start.checksum ^= 1U; }
+    const auto mark = engine::make_live_page_mark(77, writer->info().durable_offset, epoch);
+    std::array<std::byte, 88> bytes{};
+    engine::store_as(bytes.data(), start);
+    engine::store_as(bytes.data() + engine::kLivePageMarkAt, mark);
+    must(platform::write_all(*file, bytes, 0));
+  };
+  const engine::FileId boot = world.machine.boot_id();
+  engine::FileId other{};
+  other[0] = std::byte{9};
+  for (int kind = 0; kind < 3; ++kind) {
+    lie(kind == 0 ? other : log_id, kind == 1 ? other : boot, 1, kind != 2);
+    const Store reader = world.open({.read_only = true});
+    EXPECT_EQ(reader.info().events, 1u);
+    EXPECT_EQ(all_of(reader).size(), 1u);
+  }
+}
+
+class LiveFollowTest : public testing::Test {
+ protected:
+  TempFolder folder;
+  Store writer = must(open_with_index(folder.path() / "store", tiny_segments(), 20));
+  const Store reader = must(open_with_index(folder.path() / "store", {.read_only = true}, 20));
+};
+
+TEST_F(LiveFollowTest, SubscribersAreGivenAllOfIt) {
+  constexpr int kEvents = 2000;
+  std::vector<std::jthread> subscribers;
+  std::atomic<int> right = 0;
+  for (int n = 0; n < 3; ++n) {
+    subscribers.emplace_back([&, n] {
+      const Query query = n == 0 ? Query::all() : Query::stream("loan-" + std::to_string(n));
+      Subscription subscription = must(reader.subscribe(query, {.spin = n == 2 ? 100us : 0us}));
+      std::vector<std::uint64_t> positions;
+      const std::size_t wanted = n == 0 ? kEvents : kEvents / 4;
+      while (positions.size() < wanted) {
+        const tidemark::Run run = must(subscription.next_for(10s));
+        for (const Event& event : run) { positions.push_back(event.position().value()); }
+      }
+      bool good = true;
+      for (std::size_t i = 0; i < positions.size(); ++i) {
+        good = good && positions[i] == (n == 0 ? i : i * 4 + static_cast<std::size_t>(n));
+      }
+      right += good ? 1 : 0;
+    });
+  }
+  for (int i = 0; i < kEvents; ++i) { append_one(writer, "loan-" + std::to_string(i % 4)); }
+  subscribers.clear();
+  EXPECT_EQ(right, 3);
+}
+
+// What was written and not durable when the reader came may be cut off, and other events stand there later: here the
+// frames that it saw are gone when the next writer comes. On a copy of a store, as one killed leaves it.
+TEST_F(LiveFollowTest, KnowsNothingOfATailThatIsCut) {
+  append_one(writer, "kept");
+  append_one(writer, "lost", {.durability = Durability::kBuffered});
+  const auto copy = folder.path() / "copy";
+  std::filesystem::copy(folder.path() / "store", copy);
+  const std::uint64_t durable = writer.info().durable_offset.value();
+  const Store shown = must(open_with_index(copy, {.read_only = true}, 20));
+  EXPECT_EQ(shown.info().events, 1u);
+  const auto segment = copy / engine::segment_file_name(SegmentNumber(1));
+  {
+    auto file = must(platform::real_file_system().open(segment, platform::OpenMode::kReadWrite));
+    must(platform::write_all(*file, std::vector<std::byte>(must(file->size()) - durable), durable));
+  }
+  Store next = must(open_with_index(copy, tiny_segments(), 20));
+  append_one(next, "next");
+  append_one(next, "next");
+  EXPECT_EQ(all_of(shown), all_of(next));
+  EXPECT_FALSE(must(shown.stream("lost")));
+}
+
+TEST_F(LiveFollowTest, ClosingTheReaderEndsAWait) {
+  Store other = must(open_with_index(folder.path() / "store", {.read_only = true}, 20));
+  Subscription subscription = must(other.subscribe(Query::all()));
+  EXPECT_TRUE(must(subscription.next()).empty());  // caught up
+  std::jthread closer([&] {
+    std::this_thread::sleep_for(20ms);
+    must(other.close());
+  });
+  const auto ended = subscription.next();
+  EXPECT_TRUE(fails_with(ended, ErrorCode::kClosed));
+}
+
+TEST_F(LiveFollowTest, AStopEndsAWait) {
+  Subscription subscription = must(reader.subscribe(Query::all()));
+  EXPECT_TRUE(must(subscription.next()).empty());
+  for (int i = 0; i < 50; ++i) {
+    std::stop_source stop;
+    std::jthread stopper([&] {
+      if (i % 2 == 0) { std::this_thread::sleep_for(1ms); }
+      stop.request_stop();
+    });
+    const auto ended = subscription.next(stop.get_token());
+    EXPECT_TRUE(fails_with(ended, ErrorCode::kStopped));
+  }
+}
+
+TEST_F(LiveFollowTest, WaitDurableWaitsForTheWriter) {
+  std::jthread appender([&] {
+    std::this_thread::sleep_for(20ms);
+    for (int i = 0; i < 5; ++i) { append_one(writer); }
+  });
+  Store& waiter = const_cast<Store&>(reader);
+  EXPECT_TRUE(ok(waiter.wait_durable(Position(4))));
+  EXPECT_GE(reader.info().events, 5u);
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_TRUE(fails_with(waiter.wait_durable(Position(1000), stop.get_token()), ErrorCode::kStopped));
+}
+
+TEST_F(LiveFollowTest, AnotherStoreInItsPlaceIsTold) {
+  append_one(writer);
+  EXPECT_EQ(reader.info().events, 1u);
+  must(writer.close());
+  std::filesystem::rename(folder.path() / "store", folder.path() / "moved");
+  Store stranger = must(open_with_index(folder.path() / "store", tiny_segments(), 20));
+  append_one(stranger);
+  Subscription subscription = must(reader.subscribe(Query::all()));
+  for (int i = 0; i < 100; ++i) {
+    auto run = subscription.next_for(100ms);
+    if (!run) {
+      EXPECT_EQ(run.error().code(), ErrorCode::kDamaged);
+      return;
+    }
+    for (const Event& event : *run) { EXPECT_EQ(event.position(), Position(0)); }
+  }
+  FAIL() << "nobody noticed";
+}
+
+}  // namespace
+}  // namespace tidemark
