@@ -87,6 +87,10 @@ class FileSystem {
   [[nodiscard]] virtual Result<std::unique_ptr<File>> open(const std::filesystem::path& path, OpenMode mode) = 0;
   // Replaces to if it exists. Durable after sync_folder.
   [[nodiscard]] virtual Status rename(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
+  // Gives a file a second name, in the same file system; to must not exist. Both names are of the same bytes from then
+  // on. Durable after sync_folder. An error of kIo with EXDEV (another file system), EPERM, EOPNOTSUPP (it knows no
+  // links) or EMLINK (too many) means that only a copy can be had: see links_are_refused.
+  [[nodiscard]] virtual Status link(const std::filesystem::path& from, const std::filesystem::path& to) = 0;
   [[nodiscard]] virtual Status unlink(const std::filesystem::path& path) = 0;
   // The entries of a folder without "." and "..", in the byte order of their names.
   [[nodiscard]] virtual Result<std::vector<DirectoryEntry>> list(const std::filesystem::path& folder) = 0;
@@ -101,6 +105,9 @@ class FileSystem {
   [[nodiscard]] virtual Result<bool> is_locked(const std::filesystem::path& path) = 0;
   [[nodiscard]] virtual Result<FileSystemTraits> traits(const std::filesystem::path& folder) = 0;
 };
+
+// Whether an error of FileSystem::link says that this file cannot have a name there, and not that something failed.
+[[nodiscard]] bool links_are_refused(const Error& error);
 
 // The operating system's file system. Lives as long as the process.
 [[nodiscard]] FileSystem& real_file_system();

@@ -101,6 +101,11 @@ class RealFileSystem final : public FileSystem {
     return {};
   }
 
+  Status link(const fs::path& from, const fs::path& to) override {
+    if (::link(from.c_str(), to.c_str()) != 0) return os_failure(errno, "link the file", from);
+    return {};
+  }
+
   Status unlink(const fs::path& path) override {
     if (::unlink(path.c_str()) != 0) return os_failure(errno, "remove the file", path);
     return {};
@@ -183,6 +188,11 @@ class RealFileSystem final : public FileSystem {
 };
 
 }  // namespace
+
+bool links_are_refused(const Error& error) {
+  const int number = error.system_error();
+  return number == EXDEV || number == EPERM || number == EMLINK || number == EOPNOTSUPP || number == ENOSYS;
+}
 
 FileSystem& real_file_system() {
   static RealFileSystem file_system;

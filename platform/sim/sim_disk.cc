@@ -2,6 +2,7 @@
 #include "platform/sim/sim_disk.h"
 
 #include <ranges>
+#include <set>
 #include <string>
 
 namespace tidemark::platform {
@@ -10,7 +11,10 @@ std::uint64_t SimDisk::State::room() const {
   if (capacity == std::numeric_limits<std::uint64_t>::max()) return capacity;
   std::uint64_t used = 0;
   const auto files = tree.files();
-  for (const auto& node : files | std::views::values) used += node->data.size();
+  std::set<SimNodePtr> counted;
+  for (const auto& node : files | std::views::values) {
+    if (counted.insert(node).second) used += node->data.size();
+  }
   return used < capacity ? capacity - used : 0;
 }
 

@@ -52,6 +52,8 @@ std::string_view to_string(SeamCall::Kind kind) {
       return "populate";
     case Kind::kRename:
       return "rename";
+    case Kind::kLink:
+      return "link";
     case Kind::kUnlink:
       return "unlink";
     case Kind::kList:
@@ -168,6 +170,13 @@ Status SimFileSystem::rename(const fs::path& from, const fs::path& to) {
   const SimDisk::Site site = {.kind = Kind::kRename, .path = from, .doing = "rename the file"};
   return disk_->call(site, [&](SimDisk::State& state, const SeamFault&) -> Status {
     return status_of(state.tree.rename(from, to), site);
+  });
+}
+
+Status SimFileSystem::link(const fs::path& from, const fs::path& to) {
+  const SimDisk::Site site = {.kind = Kind::kLink, .path = from, .doing = "link the file"};
+  return disk_->call(site, [&](SimDisk::State& state, const SeamFault&) -> Status {
+    return status_of(state.tree.link(from, to), site);
   });
 }
 

@@ -35,6 +35,7 @@ struct SeamCall {
     kMap,
     kPopulate,
     kRename,
+    kLink,
     kUnlink,
     kList,
     kMakeFolder,
@@ -110,6 +111,7 @@ class SimFileSystem final : public FileSystem {
   // FileSystem
   Result<std::unique_ptr<File>> open(const std::filesystem::path& path, OpenMode mode) override;
   Status rename(const std::filesystem::path& from, const std::filesystem::path& to) override;
+  Status link(const std::filesystem::path& from, const std::filesystem::path& to) override;
   Status unlink(const std::filesystem::path& path) override;
   Result<std::vector<DirectoryEntry>> list(const std::filesystem::path& folder) override;
   Status make_folder(const std::filesystem::path& folder) override;

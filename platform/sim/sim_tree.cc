@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <ranges>
+#include <set>
 #include <utility>
 
 namespace tidemark::platform {
@@ -95,13 +96,25 @@ SimTree::Outcome<void> SimTree::rename(const fs::path& from, const fs::path& to)
   if (!node) return std::unexpected(ENOENT);
   if (node->is_folder && source->folder != target->folder) return std::unexpected(EXDEV);
   if (const SimNodePtr there = child(target->folder, target->name)) {
-    if (there == node) return {};
+    if (there == node) return {};  // two names of one file both stay, as rename(2) has it
     if (there->is_folder != node->is_folder) return std::unexpected(there->is_folder ? EISDIR : ENOTDIR);
     if (!there->entries.empty()) return std::unexpected(ENOTEMPTY);
   }
   source->folder->entries.erase(source->name);
   target->folder->entries.insert_or_assign(target->name, node);
   unsynced_.push_back({.node = node, .from = *source, .to = *target});
+  return {};
+}
+
+SimTree::Outcome<void> SimTree::link(const fs::path& from, const fs::path& to) {
+  const auto file = find_file(from);
+  if (!file) return std::unexpected(file.error() == EISDIR ? EPERM : file.error());
+  const auto target = place_of(to);
+  if (!target) return std::unexpected(target.error());
+  if (child(target->folder, target->name)) return std::unexpected(EEXIST);
+  (*file)->linked = true;
+  target->folder->entries.emplace(target->name, *file);
+  unsynced_.push_back({.node = *file, .from = {}, .to = *target});
   return {};
 }
 
@@ -159,7 +172,10 @@ void SimTree::crash(SimDice& dice, double keep, bool tear) {
   unsynced_.clear();
   forget_unsynced_entries(*absolute_);
   forget_unsynced_entries(*relative_);
-  for (const auto& node : files() | std::views::values) node->data.crash(dice, keep, tear);
+  std::set<SimNodePtr> crashed;
+  for (const auto& node : files() | std::views::values) {
+    if (crashed.insert(node).second) node->data.crash(dice, keep, tear);
+  }
 }
 
 void SimTree::crash(const std::function<bool(const std::string&)>& keeps_name,
@@ -170,7 +186,9 @@ void SimTree::crash(const std::function<bool(const std::string&)>& keeps_name,
   unsynced_.clear();
   forget_unsynced_entries(*absolute_);
   forget_unsynced_entries(*relative_);
+  std::set<SimNodePtr> crashed;
   for (const auto& [path, node] : files()) {
+    if (!crashed.insert(node).second) continue;
     node->data.crash(true, [&](std::uint64_t block) { return kept_bytes(path, block); });
   }
 }
@@ -220,9 +238,12 @@ void SimTree::settle(const std::function<bool(const Change&)>& concerned) {
 }
 
 void SimTree::apply(const Change& change) {
-  // Under whatever name: an earlier rename of the same file may not have survived.
+  // Under whatever name: an earlier rename of the same file may not have survived. One with several names keeps the
+  // others.
   if (change.from.folder) {
-    std::erase_if(change.from.folder->durable, [&](const auto& entry) { return entry.second == change.node; });
+    std::erase_if(change.from.folder->durable, [&](const auto& entry) {
+      return entry.second == change.node && (!change.node->linked || entry.first == change.from.name);
+    });
   }
   if (change.to.folder) change.to.folder->durable.insert_or_assign(change.to.name, change.node);
 }

@@ -23,9 +23,10 @@ struct SimNode {
 
   const std::uint64_t id;  // in the order of creation
   const bool is_folder;
-  SimFileData data;    // of a file
-  SimEntries entries;  // of a folder, as they are now
-  SimEntries durable;  // of a folder, as they are on the disk
+  SimFileData data;     // of a file
+  SimEntries entries;   // of a folder, as they are now
+  SimEntries durable;   // of a folder, as they are on the disk
+  bool linked = false;  // of a file, that it was given a second name
 };
 using SimNodePtr = std::shared_ptr<SimNode>;
 
@@ -33,7 +34,8 @@ using SimNodePtr = std::shared_ptr<SimNode>;
 // synced: this holds for folders too, so a new folder whose own parent was not synced may vanish with all in it.
 //
 // Each unsynced change survives a crash by chance, whatever becomes of the others; a rename is there or not, never
-// half; whatever survives, a file has at most one name. Errors are errno values. Not thread-safe.
+// half; whatever survives, a file has at most one name, or as many as it was given by link(). Errors are errno values.
+// Not thread-safe.
 class SimTree {
  public:
   template <class T>
@@ -51,6 +53,8 @@ class SimTree {
   [[nodiscard]] Outcome<SimNodePtr> make_folder(const std::filesystem::path& path);
   // A folder can be renamed within its parent only.
   [[nodiscard]] Outcome<void> rename(const std::filesystem::path& from, const std::filesystem::path& to);
+  // One more name for a file.
+  [[nodiscard]] Outcome<void> link(const std::filesystem::path& from, const std::filesystem::path& to);
   [[nodiscard]] Outcome<void> unlink(const std::filesystem::path& path);
   void sync_folder(const SimNodePtr& folder);
 
@@ -58,7 +62,7 @@ class SimTree {
   [[nodiscard]] Outcome<SimNodePtr> place_file(const std::filesystem::path& path);
   void remove(const std::filesystem::path& path);
 
-  // Every file with its path, in the order of the paths.
+  // Every file with its path, in the order of the paths; one with several names comes several times.
   [[nodiscard]] std::map<std::filesystem::path, SimNodePtr> files() const;
 
   // What a power loss leaves of the names, and of the bytes of every file that still has one.

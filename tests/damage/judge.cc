@@ -31,7 +31,7 @@ std::uint64_t writing_calls(const platform::SimFileSystem& files) {
   using Call = platform::SeamCall::Kind;
   std::uint64_t n = 0;
   for (const Call kind : {Call::kPwritev, Call::kDatasync, Call::kAllocate, Call::kWriteZeros, Call::kRename,
-                          Call::kUnlink, Call::kMakeFolder, Call::kSyncFolder, Call::kLock}) {
+                          Call::kLink, Call::kUnlink, Call::kMakeFolder, Call::kSyncFolder, Call::kLock}) {
     n += files.calls(kind);
   }
   return n;

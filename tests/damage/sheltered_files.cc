@@ -76,6 +76,10 @@ class ShelteredFiles final : public FileSystem {
     const Sheltered here;
     return inner_.rename(from, to);
   }
+  Status link(const fs::path& from, const fs::path& to) override {
+    const Sheltered here;
+    return inner_.link(from, to);
+  }
   Status unlink(const fs::path& path) override {
     const Sheltered here;
     return inner_.unlink(path);

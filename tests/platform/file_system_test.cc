@@ -163,6 +163,23 @@ TYPED_TEST(FileSystemTest, RenameReplaces) {
   EXPECT_EQ(this->text_at("b"), "new");
 }
 
+TYPED_TEST(FileSystemTest, ALinkIsASecondNameOfTheSameBytes) {
+  const auto file = this->create("a");
+  write_text(*file, "text");
+  must(this->fs.make_folder(this->at("inner")));
+  must(this->fs.link(this->at("a"), this->at("inner") / "b"));
+  write_text(*file, "T");
+  EXPECT_EQ(read_all(*must(this->fs.open(this->at("inner") / "b", OpenMode::kRead))), "Text");
+  EXPECT_EQ(this->fs.link(this->at("a"), this->at("inner") / "b").error().system_error(), EEXIST);
+  EXPECT_EQ(this->fs.link(this->at("none"), this->at("c")).error().code(), ErrorCode::kNotFound);
+  const auto folder = this->fs.link(this->at("inner"), this->at("c"));
+  ASSERT_FALSE(folder);
+  EXPECT_TRUE(links_are_refused(folder.error()));
+  must(this->fs.rename(this->at("inner") / "b", this->at("inner") / "c"));
+  must(this->fs.unlink(this->at("a")));
+  EXPECT_EQ(read_all(*must(this->fs.open(this->at("inner") / "c", OpenMode::kRead))), "Text");
+}
+
 TYPED_TEST(FileSystemTest, UnlinkRemovesTheNameOnly) {
   const auto file = this->create("a");
   write_text(*file, "text");

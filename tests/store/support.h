@@ -113,7 +113,7 @@ struct World {
   [[nodiscard]] std::uint64_t writing_calls() const {
     std::uint64_t n = 0;
     for (const Kind kind : {Kind::kPwritev, Kind::kDatasync, Kind::kAllocate, Kind::kWriteZeros, Kind::kRename,
-                            Kind::kUnlink, Kind::kMakeFolder, Kind::kSyncFolder, Kind::kLock}) {
+                            Kind::kLink, Kind::kUnlink, Kind::kMakeFolder, Kind::kSyncFolder, Kind::kLock}) {
       n += files.calls(kind);
     }
     return n;

@@ -42,6 +42,7 @@ std::vector<int> call_all(SimFileSystem& fs, File& file, const Mapping& mapping,
       number(file.map()),
       number(mapping.populate(1, 2)),
       number(fs.rename("b", "c")),
+      number(fs.link("c", "e")),
       number(fs.unlink("c")),
       number(fs.list("")),
       number(fs.make_folder("d")),
@@ -82,10 +83,10 @@ TEST_F(SimFileSystemTest, EveryCallIsCountedAndShownToTheRule) {
   for (std::size_t kind = 0; kind < kKinds; ++kind)
     EXPECT_EQ(fs.calls(static_cast<Kind>(kind)), before[kind] + 1) << kind;
   const std::vector<std::string> expected = {
-      "open a 0 0",         "pread a 8 4", "pwritev a 16 4",     "datasync a 0 0",   "allocate a 0 1000",
-      "write_zeros a 0 10", "size a 0 0",  "map a 0 0",          "populate a 1 2",   "rename b 0 0",
-      "unlink c 0 0",       "list  0 0",   "make_folder d 0 0",  "sync_folder  0 0", "lock lock 0 0",
-      "is_locked lock 0 0", "traits  0 0", "check_lock held 0 0"};
+      "open a 0 0",         "pread a 8 4",        "pwritev a 16 4", "datasync a 0 0",     "allocate a 0 1000",
+      "write_zeros a 0 10", "size a 0 0",         "map a 0 0",      "populate a 1 2",     "rename b 0 0",
+      "link c 0 0",         "unlink c 0 0",       "list  0 0",      "make_folder d 0 0",  "sync_folder  0 0",
+      "lock lock 0 0",      "is_locked lock 0 0", "traits  0 0",    "check_lock held 0 0"};
   EXPECT_EQ(seen, expected);
 }
 
@@ -173,6 +174,33 @@ TEST_F(SimFileSystemTest, PathsAreNormalized) {
   EXPECT_EQ(text_of(*fs.contents("x/y/z")), "text");
   EXPECT_EQ(fs.files(), (std::vector<std::filesystem::path>{"a", "b", "x/y/z"}));
   EXPECT_FALSE(fs.contents("/x/y/z")) << "the root is not the current folder";
+}
+
+TEST_F(SimFileSystemTest, LinksSurviveACrashOnceTheirFolderIsSynced) {
+  must(fs.make_folder("x"));
+  must(file->datasync());
+  must(fs.sync_folder(""));
+  must(fs.link("a", "x/synced"));
+  must(fs.sync_folder("x"));
+  must(fs.link("a", "x/lost"));
+  must(fs.rename("x/synced", "x/renamed"));
+  fs.power_off();
+  fs.power_on(1, 0);
+  EXPECT_EQ(fs.files(), (std::vector<std::filesystem::path>{"a", "b", "x/synced"}));
+  EXPECT_EQ(text_of(*fs.contents("x/synced")), "0123456789");
+  must(fs.rename("x/synced", "x/renamed"));
+  must(fs.unlink("a"));
+  fs.power_off();
+  fs.power_on(1, 1);
+  EXPECT_EQ(fs.files(), (std::vector<std::filesystem::path>{"b", "x/renamed"}));
+}
+
+TEST_F(SimFileSystemTest, ALinkTakesNoRoom) {
+  fs.set_capacity(1000);
+  must(file->allocate(900));
+  must(fs.link("a", "second"));
+  must(file->allocate(1000));
+  EXPECT_EQ(file->allocate(1001).error().code(), ErrorCode::kNoSpace);
 }
 
 TEST_F(SimFileSystemTest, FoldersRenameWithinTheirParent) {
