@@ -8,8 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/format/segment.h"
-#include "engine/recovery/folder.h"
+#include "engine/copy/new_folder.h"
 #include "engine/recovery/salvage.h"
 #include "engine/recovery/scan.h"
 #include "engine/store/store_core.h"
@@ -145,61 +144,18 @@ class Copier {
   RepairReport& report_;
 };
 
-// Whether the folder can take a new store.
-Status check_empty(platform::FileSystem& files, const std::filesystem::path& into) {
-  auto holds = look_at_folder(files, into);
-  if (!holds && holds.error().code() == ErrorCode::kNotFound) { return {}; }
-  if (!holds && holds.error().code() != ErrorCode::kNotAStore) { return std::unexpected(std::move(holds.error())); }
-  if (holds && *holds == FolderHolds::kNothing) { return {}; }
-  return std::unexpected(
-      Error(ErrorCode::kInvalidArgument, "a repair goes into a new store: name a folder that is empty or not there yet")
-          .with_path(into));
-}
-
-// A path without a slash at its end, so that it has a name and a folder above.
-std::filesystem::path with_name(const std::filesystem::path& path) {
-  auto plain = path.lexically_normal();
-  return plain.has_filename() ? plain : plain.parent_path();
-}
-
-bool lies_within(const std::filesystem::path& path, const std::filesystem::path& folder) {
-  const auto [end, ignored] = std::mismatch(folder.begin(), folder.end(), path.begin(), path.end());
-  return end == folder.end();
-}
-
-// Takes away what an earlier repair that was cut short left; nothing that is not a store's.
-Status clear_unfinished(platform::FileSystem& files, const std::filesystem::path& folder) {
-  auto entries = files.list(folder);
-  if (!entries && entries.error().code() == ErrorCode::kNotFound) { return {}; }
-  if (!entries) { return std::unexpected(std::move(entries.error())); }
-  for (const auto& entry : *entries) {
-    if (!is_store_file_name(entry.name) || entry.is_folder) {
-      return std::unexpected(not_a_store_error(folder, entry.name));
-    }
-  }
-  for (const auto& entry : *entries) {
-    if (auto gone = files.unlink(folder / entry.name); !gone) { return gone; }
-  }
-  return {};
-}
-
 Result<RepairReport> repair_throwing(const std::filesystem::path& folder, const std::filesystem::path& into,
                                      const RepairOptions& options, Environment environment,
                                      const std::function<void(std::uint64_t, std::uint64_t)>& progress) {
   platform::FileSystem& files = environment.files;
-  const auto target = with_name(into);
-  const auto unfinished = std::filesystem::path(target.string() + ".unfinished");
-  if (auto empty = check_empty(files, target); !empty) { return std::unexpected(std::move(empty.error())); }
-  if (lies_within(target, with_name(folder))) {
-    return std::unexpected(
-        Error(ErrorCode::kInvalidArgument, "a repair goes into a folder of its own, and not into the damaged store's")
-            .with_path(into));
-  }
+  auto made = NewFolder::prepare(files, folder, into, "a repair");
+  if (!made) { return std::unexpected(std::move(made.error())); }
+  const auto& unfinished = made->unfinished();
   auto salvaged = salvage_store(files, folder, progress);
   if (!salvaged) { return std::unexpected(std::move(salvaged.error())); }
   RepairReport report;
   report.end_lost = salvaged->walked.end.is_lost;
-  if (auto clear = clear_unfinished(files, unfinished); !clear) { return std::unexpected(std::move(clear.error())); }
+  if (auto clear = made->clear(); !clear) { return std::unexpected(std::move(clear.error())); }
   // The last recorded time may lie ahead of this machine's clock; it is kept as it is.
   auto core = open_store(unfinished,
                          {.durability = Durability::kBuffered,
@@ -218,9 +174,7 @@ Result<RepairReport> repair_throwing(const std::filesystem::path& folder, const 
         Error(ErrorCode::kDamaged, "the new store does not read back as it was written: is this disk whole?")
             .with_path(unfinished));
   }
-  if (auto named = files.rename(unfinished, target); !named) { return std::unexpected(std::move(named.error())); }
-  const auto parent = target.has_parent_path() ? target.parent_path() : std::filesystem::path(".");
-  if (auto synced = files.sync_folder(parent); !synced) { return std::unexpected(std::move(synced.error())); }
+  if (auto named = made->finish(); !named) { return std::unexpected(std::move(named.error())); }
   report.found = std::move(salvaged->walked.report);
   return report;
 }

@@ -143,6 +143,15 @@ Result<std::vector<NameInfo>> Store::tags(const ListOptions& options) const {
   return core_->names(index::KeyKind::kTag, options);
 }
 
+Result<BackupReport> Store::backup(const std::filesystem::path& into, const BackupOptions& options,
+                                   const CopyProgress& progress) const {
+  try {
+    const auto where = absolute_folder(into);
+    if (!where) { return std::unexpected(where.error()); }
+    return core_->backup(*where, options, progress);
+  } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
+}
+
 StoreInfo Store::info() const { return core_->info(); }
 
 const RecoveryReport& Store::recovery() const { return core_->recovery(); }

@@ -10,6 +10,7 @@
 #include "engine/commit/committer.h"
 #include "engine/commit/completions.h"
 #include "engine/follow/follower.h"
+#include "engine/copy/log_source.h"
 #include "engine/log/catalog.h"
 #include "engine/log/environment.h"
 #include "engine/log/index_keeper.h"
@@ -55,6 +56,10 @@ class StoreCore final : public LiveSource, public std::enable_shared_from_this<S
   // Appends a frame that was ordered elsewhere, as it is: its time too. kOutcomeUnknown, kStoreFailed, or kDamaged if
   // it does not go on where the log ends.
   [[nodiscard]] Status apply(EncodedBatch batch, Position first);
+  // All that is durable now, for copying it.
+  [[nodiscard]] LogSource log_source() const;
+  [[nodiscard]] Result<BackupReport> backup(const std::filesystem::path& into, const BackupOptions& options,
+                                            const CopyProgress& progress) const;
   // Never throws: destructors call it.
   [[nodiscard]] Status close();
   // What went wrong last with the index files, if anything did.

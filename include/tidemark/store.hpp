@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tidemark/backup.hpp"
 #include "tidemark/batch.hpp"
 #include "tidemark/cursor.hpp"
 #include "tidemark/error.hpp"
@@ -170,6 +171,16 @@ class Store {
   [[nodiscard]] Result<std::vector<NameInfo>> categories(const ListOptions& options = {}) const;
   [[nodiscard]] Result<std::vector<NameInfo>> types(const ListOptions& options = {}) const;
   [[nodiscard]] Result<std::vector<NameInfo>> tags(const ListOptions& options = {}) const;
+
+  // Copies all that is durable now into the folder `into`, which is empty or not there yet, while appends go on. The
+  // backup is a store of the same log (store id and log id stay), as if its writer had closed it at this moment: open
+  // it to go on from there; docs/copies.md says what follows if the original goes on too. It takes every segment, and
+  // of the index what lies below its end. `into` may be on any file system. kInvalidArgument (there is something in
+  // `into`, it lies within the store's folder, or holds no earlier backup of this store), kLocked (the earlier backup
+  // is open for writing), kDamaged, kSuspectTail, kNoSpace, kIo, kClosed, kForked. After an error `into` is as it was,
+  // or an earlier backup is longer than it was.
+  [[nodiscard]] Result<BackupReport> backup(const std::filesystem::path& into, const BackupOptions& options = {},
+                                            const CopyProgress& progress = {}) const;
 
   // The one call here that throws std::bad_alloc when memory runs out.
   [[nodiscard]] StoreInfo info() const;

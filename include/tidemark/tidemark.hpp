@@ -2,6 +2,7 @@
 #pragma once
 
 // Everything a program needs to use a Tidemark store.
+#include "tidemark/backup.hpp"
 #include "tidemark/batch.hpp"
 #include "tidemark/cursor.hpp"
 #include "tidemark/error.hpp"

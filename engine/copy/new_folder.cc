@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/copy/new_folder.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "engine/format/segment.h"
+#include "engine/recovery/folder.h"
+
+namespace tidemark::engine {
+
+namespace {
+
+// Whether the folder can take a new store.
+Status check_empty(platform::FileSystem& files, const std::filesystem::path& into, std::string_view what) {
+  auto holds = look_at_folder(files, into);
+  if (!holds && holds.error().code() == ErrorCode::kNotFound) { return {}; }
+  if (!holds && holds.error().code() != ErrorCode::kNotAStore) { return std::unexpected(std::move(holds.error())); }
+  if (holds && *holds == FolderHolds::kNothing) { return {}; }
+  return std::unexpected(
+      Error(ErrorCode::kInvalidArgument,
+            std::string(what) + " goes into a new store: name a folder that is empty or not there yet")
+          .with_path(into));
+}
+
+bool lies_within(const std::filesystem::path& path, const std::filesystem::path& folder) {
+  const auto [end, ignored] = std::mismatch(folder.begin(), folder.end(), path.begin(), path.end());
+  return end == folder.end();
+}
+
+}  // namespace
+
+std::filesystem::path with_name(const std::filesystem::path& path) {
+  auto plain = path.lexically_normal();
+  return plain.has_filename() ? plain : plain.parent_path();
+}
+
+Status check_outside(const std::filesystem::path& path, const std::filesystem::path& folder, std::string_view what) {
+  if (!lies_within(with_name(path), with_name(folder))) { return {}; }
+  return std::unexpected(Error(ErrorCode::kInvalidArgument,
+                               std::string(what) + " goes into a folder of its own, and not into the old store's")
+                             .with_path(path));
+}
+
+NewFolder::NewFolder(platform::FileSystem& files, std::filesystem::path target)
+    : files_(&files), target_(std::move(target)), unfinished_(target_.string() + ".unfinished") {}
+
+Result<NewFolder> NewFolder::prepare(platform::FileSystem& files, const std::filesystem::path& from,
+                                     const std::filesystem::path& into, std::string_view what) {
+  auto target = with_name(into);
+  if (auto empty = check_empty(files, target, what); !empty) { return std::unexpected(std::move(empty.error())); }
+  if (auto outside = check_outside(target, from, what); !outside) {
+    return std::unexpected(std::move(outside.error()));
+  }
+  return NewFolder(files, std::move(target));
+}
+
+Status NewFolder::clear() const {
+  auto entries = files_->list(unfinished_);
+  if (!entries && entries.error().code() == ErrorCode::kNotFound) { return {}; }
+  if (!entries) { return std::unexpected(std::move(entries.error())); }
+  for (const auto& entry : *entries) {
+    if (!is_store_file_name(entry.name) || entry.is_folder) {
+      return std::unexpected(not_a_store_error(unfinished_, entry.name));
+    }
+  }
+  for (const auto& entry : *entries) {
+    if (lock_ && entry.name == kLockName) { continue; }
+    if (auto gone = files_->unlink(unfinished_ / entry.name); !gone) { return gone; }
+  }
+  return {};
+}
+
+Status NewFolder::make_and_lock() {
+  if (auto made = files_->make_folder(unfinished_); !made) { return made; }
+  // Folders above that were made just now must not vanish with the new store in them. One that was given to us, in one
+  // that we may not read, is its giver's to keep.
+  for (auto above = target_; above.has_relative_path() && above.has_parent_path();) {
+    above = above.parent_path();
+    (void)files_->sync_folder(above);
+  }
+  auto lock = files_->lock(unfinished_ / kLockName);
+  if (!lock) { return std::unexpected(std::move(lock.error())); }
+  lock_ = std::move(*lock);
+  return clear();
+}
+
+Status NewFolder::finish() {
+  // Whoever did the same beside this without our lock may have put something there.
+  if (lock_) {
+    if (auto ours = lock_->check(); !ours) { return ours; }
+  }
+  if (auto named = files_->rename(unfinished_, target_); !named) { return named; }
+  const auto parent = target_.has_parent_path() ? target_.parent_path() : std::filesystem::path(".");
+  return files_->sync_folder(parent);
+}
+
+}  // namespace tidemark::engine
