@@ -118,10 +118,15 @@ Status check_event(const Event& event) {
 
 }  // namespace
 
-Result<EncodedBatch> EncodedBatch::encode(const Batch& batch) { return encode_with(batch, 0); }
+Result<EncodedBatch> EncodedBatch::encode(const Batch& batch) { return encode_with(batch, {}); }
 
 Result<EncodedBatch> EncodedBatch::encode_lost(const Batch& batch, RecordedTime recorded) {
-  auto encoded = encode_with(batch, event_flags::kLost);
+  return encode_carried(batch, recorded, std::vector(batch.event_count(), event_flags::kLost));
+}
+
+Result<EncodedBatch> EncodedBatch::encode_carried(const Batch& batch, RecordedTime recorded,
+                                                  std::span<const std::uint8_t> flags) {
+  auto encoded = encode_with(batch, flags);
   if (encoded) { encoded->recorded_ = recorded; }
   return encoded;
 }
@@ -167,7 +172,7 @@ std::optional<EncodedBatch> EncodedBatch::from_frame(const FrameHeader& header, 
   return encoded;
 }
 
-Result<EncodedBatch> EncodedBatch::encode_with(const Batch& batch, std::uint8_t more_flags) {
+Result<EncodedBatch> EncodedBatch::encode_with(const Batch& batch, std::span<const std::uint8_t> more_flags) {
   const auto& named = BatchAccess::streams(batch);
   const auto& added = BatchAccess::events(batch);
   for (const auto& stream : named) {
@@ -257,7 +262,7 @@ Result<EncodedBatch> EncodedBatch::encode_with(const Batch& batch, std::uint8_t 
   encoded.events_.reserve(added.size());
   for (std::size_t i = 0; i < added.size(); ++i) {
     std::byte* const at = to;
-    to = put_record(to, added[i], drafts[i], more_flags);
+    to = put_record(to, added[i], drafts[i], more_flags.empty() ? std::uint8_t{0} : more_flags[i]);
     if (checks) { to = put_check(to, at); }
     encoded.events_.push_back({.stream = drafts[i].stream,
                                .type = drafts[i].type,

@@ -54,6 +54,10 @@ class EncodedBatch {
   [[nodiscard]] static Result<EncodedBatch> encode(const Batch& batch);
   // The same for placeholders of lost events, with the time that they are to have.
   [[nodiscard]] static Result<EncodedBatch> encode_lost(const Batch& batch, RecordedTime recorded);
+  // The same for some events of a frame that was ordered elsewhere, each with the flags that it had beside those that
+  // follow from its content: kIdMade, kLost.
+  [[nodiscard]] static Result<EncodedBatch> encode_carried(const Batch& batch, RecordedTime recorded,
+                                                           std::span<const std::uint8_t> flags);
   // A frame that was ordered elsewhere; it expects the versions and keeps the time that it had. Nothing if its events
   // do not decode.
   [[nodiscard]] static std::optional<EncodedBatch> from_frame(const FrameHeader& header, Bytes table, Bytes body);
@@ -91,7 +95,7 @@ class EncodedBatch {
 
  private:
   EncodedBatch() = default;
-  [[nodiscard]] static Result<EncodedBatch> encode_with(const Batch& batch, std::uint8_t more_flags);
+  [[nodiscard]] static Result<EncodedBatch> encode_with(const Batch& batch, std::span<const std::uint8_t> more_flags);
   [[nodiscard]] BodyView body_view() const;
 
   std::unique_ptr<std::byte[]> bytes_;  // header | table | body | room for padding and trailer

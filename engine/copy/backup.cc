@@ -13,6 +13,7 @@
 #include "engine/copy/new_log.h"
 #include "engine/copy/segment_copier.h"
 #include "engine/format/segment.h"
+#include "engine/log/origin_file.h"
 #include "engine/log/superblock_store.h"
 #include "engine/recovery/folder.h"
 
@@ -82,6 +83,8 @@ class Backup {
     }
     auto superblocks = SuperblockStore::create(files_, folder, closed_at_end(source_, environment_, epoch));
     if (!superblocks) { return std::unexpected(std::move(superblocks.error())); }
+    if (auto done = OriginFile::copy(files_, source_.folder, folder, source_.end.position); !done) { return done; }
+    if (auto synced = files_.sync_folder(folder); !synced) { return synced; }
     copy_index_files(source_, folder, environment_, copier_);
     return verify(folder);
   }

@@ -124,13 +124,13 @@ Status SegmentCopier::copy_sealed(const Segment& segment, const std::filesystem:
 }
 
 Result<std::unique_ptr<platform::File>> SegmentCopier::begin(const Segment& segment, const FileId& log_id,
-                                                             const std::filesystem::path& to) {
+                                                             const std::filesystem::path& to, Room room) {
   auto target = files_.open(to, platform::OpenMode::kCreate);
   if (!target) { return target; }
   const std::byte zero[1]{};
-  if (auto sized = platform::write_all(**target, zero, segment.size() - 1); !sized) {
-    return std::unexpected(std::move(sized.error()));
-  }
+  Status sized = room == Room::kReserved ? (*target)->allocate(segment.size())
+                                         : platform::write_all(**target, zero, segment.size() - 1);
+  if (!sized) { return std::unexpected(std::move(sized.error())); }
   SegmentHeader header{};
   header.log_id = log_id;
   header.number = segment.number().value();
@@ -143,7 +143,7 @@ Result<std::unique_ptr<platform::File>> SegmentCopier::begin(const Segment& segm
 }
 
 Status SegmentCopier::make_blank(const Segment& segment, const std::filesystem::path& to) {
-  auto target = begin(segment, segment.log_id(), to);
+  auto target = begin(segment, segment.log_id(), to, Room::kHole);
   if (!target) { return std::unexpected(std::move(target.error())); }
   return (*target)->datasync();
 }
@@ -153,7 +153,7 @@ Result<SegmentCopier::Tail> SegmentCopier::copy_tail(const Segment& segment, std
                                                      const std::optional<FileId>& own_log) {
   auto source = segment.open_for_reading();
   if (!source) { return std::unexpected(std::move(source.error()).with_segment(segment.number())); }
-  auto target = begin(segment, own_log.value_or(segment.log_id()), to);
+  auto target = begin(segment, own_log.value_or(segment.log_id()), to, own_log ? Room::kReserved : Room::kHole);
   if (!target) { return std::unexpected(std::move(target.error())); }
   SegmentBytes bytes(std::move(*source), segment.size(), Unreadable::kFails, segment.number());
   Tail tail;

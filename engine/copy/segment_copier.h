@@ -31,8 +31,8 @@ class SegmentCopier {
     std::uint32_t epoch = 0;  // the highest of a frame
   };
   // A segment's header and its frames up to an edge; the rest of the file is a hole that reads as zeros. Each frame is
-  // checked. With own_log the segment and its frames become that log's. kDamaged if a frame up to there is not whole,
-  // or the edge is none.
+  // checked. With own_log the segment and its frames become that log's, and have all their room. kDamaged if a frame up
+  // to there is not whole, or the edge is none.
   [[nodiscard]] Result<Tail> copy_tail(const Segment& segment, std::uint64_t end, const std::filesystem::path& to,
                                        const std::optional<FileId>& own_log = {});
 
@@ -56,9 +56,13 @@ class SegmentCopier {
   [[nodiscard]] Status copy_bytes(const std::filesystem::path& from, std::uint64_t size,
                                   const std::filesystem::path& to);
   [[nodiscard]] Status write(platform::File& file, Bytes bytes, std::uint64_t offset);
+  enum class Room : std::uint8_t {
+    kReserved,  // for a store that is written into
+    kHole,      // what is zeros takes none
+  };
   // A file of the segment's size with its header, as that of a log.
   [[nodiscard]] Result<std::unique_ptr<platform::File>> begin(const Segment& segment, const FileId& log_id,
-                                                              const std::filesystem::path& to);
+                                                              const std::filesystem::path& to, Room room);
 
   platform::FileSystem& files_;
   const SealedSegments sealed_;

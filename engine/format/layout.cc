@@ -32,16 +32,16 @@ std::size_t length_without_zeros(std::span<const std::byte> bytes) {
   return length;
 }
 
-BlockState check_block(std::span<const std::byte> block, std::uint64_t magic) {
+BlockState check_block(std::span<const std::byte> block, std::uint64_t magic, std::uint16_t known_major) {
   if (block.size() < sizeof(BlockStart) || block.size() > kBlockBytesMax) { return BlockState::kBad; }
   if (all_zero(block)) { return BlockState::kEmpty; }
   const auto start = load_as<BlockStart>(block.data());
   if (start.magic != magic || start.checksum != block_checksum(block)) { return BlockState::kBad; }
-  return start.format_major > kFormatMajor ? BlockState::kNewerFormat : BlockState::kGood;
+  return start.format_major > known_major ? BlockState::kNewerFormat : BlockState::kGood;
 }
 
-void seal_block(std::span<std::byte> block, std::uint64_t magic) {
-  store_as(block.data(), BlockStart{magic, 0, kFormatMajor, kFormatMinor});
+void seal_block(std::span<std::byte> block, std::uint64_t magic, std::uint16_t format_major) {
+  store_as(block.data(), BlockStart{magic, 0, format_major, kFormatMinor});
   store_as(block.data() + offsetof(BlockStart, checksum), block_checksum(block));
 }
 

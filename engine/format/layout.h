@@ -34,9 +34,10 @@ static_assert(sizeof(BlockStart) == 16);
 enum class BlockState : std::uint8_t { kGood, kEmpty, kBad, kNewerFormat };
 
 // Judges a block by its start: its magic, its checksum, its version.
-[[nodiscard]] BlockState check_block(std::span<const std::byte> block, std::uint64_t magic);
+[[nodiscard]] BlockState check_block(std::span<const std::byte> block, std::uint64_t magic,
+                                     std::uint16_t known_major = kFormatMajor);
 // Writes the start of a block whose other bytes are in place.
-void seal_block(std::span<std::byte> block, std::uint64_t magic);
+void seal_block(std::span<std::byte> block, std::uint64_t magic, std::uint16_t format_major = kFormatMajor);
 
 [[nodiscard]] bool all_zero(std::span<const std::byte> bytes);
 // How many bytes stand before the zeros at the end.

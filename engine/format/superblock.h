@@ -31,12 +31,21 @@ struct RecoveryRecord {
 };
 static_assert(sizeof(RecoveryRecord) == 72);
 
+// A log that another one was forked from: both are the same up to end, a log offset at which a segment begins.
+struct Ancestor {
+  FileId log_id;
+  std::uint64_t end;
+
+  friend bool operator==(const Ancestor&, const Ancestor&) = default;
+};
+static_assert(sizeof(Ancestor) == 24);
+
 struct Superblock {
   BlockStart start;
   FileId store_id;
   FileId log_id;
   FileId parent_log_id;      // of the log that this one was forked from; zero if none
-  std::uint64_t parent_end;  // the log offset up to which both logs are the same
+  std::uint64_t parent_end;  // the log offset up to which both logs are the same; see Ancestor
   std::uint64_t generation;  // counts the writes of superblocks; the higher of two holds
   std::uint32_t epoch;       // counts the openings for writing
   StoreState state;
@@ -46,15 +55,19 @@ struct Superblock {
   RecoveryRecord recovery;
   std::uint64_t cut_end;      // log offset: a recovery is cutting the log's end and zeroes up to here; 0 if none is
   std::uint64_t write_limit;  // log offset: no frame was written that goes past this; 0 if that is not known
+  std::array<Ancestor, 12> older;  // that the parent was forked from in its turn, the youngest first; zero if none
 };
-static_assert(sizeof(Superblock) == 208 && sizeof(Superblock) <= kSectorBytes);
+static_assert(sizeof(Superblock) == 496 && sizeof(Superblock) <= kSectorBytes);
 static_assert(offsetof(Superblock, store_id) == 16 && offsetof(Superblock, log_id) == 32);
 static_assert(offsetof(Superblock, parent_log_id) == 48 && offsetof(Superblock, parent_end) == 64);
 static_assert(offsetof(Superblock, generation) == 72 && offsetof(Superblock, epoch) == 80);
 static_assert(offsetof(Superblock, state) == 84 && offsetof(Superblock, boot_id) == 88);
 static_assert(offsetof(Superblock, durable_end) == 104 && offsetof(Superblock, highest_segment) == 112);
 static_assert(offsetof(Superblock, recovery) == 120 && offsetof(Superblock, cut_end) == 192);
-static_assert(offsetof(Superblock, write_limit) == 200);
+static_assert(offsetof(Superblock, write_limit) == 200 && offsetof(Superblock, older) == 208);
+
+// That of a fork: who does not know of forks would take the segments that it shares for damaged ones.
+inline constexpr std::uint16_t kForkFormatMajor = 2;
 
 using SuperblockImage = std::array<std::byte, kSuperblockBytes>;
 

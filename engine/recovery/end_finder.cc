@@ -34,7 +34,7 @@ Result<FoundEnd> EndFinder::find(const Superblock& superblock) {
 // From where the index files end, if there are any.
 Status EndFinder::find_with_index() {
   if (!environment_.index.files) { return scan_from({}); }
-  auto found = find_index(environment_.files, folder_, superblock_.log_id);
+  auto found = find_index(environment_.files, folder_, Lineage(superblock_));
   if (!found) { return std::unexpected(std::move(found.error())); }
   index_ = std::move(*found);
   index_is_doubtful_ = options_.rebuild_index;

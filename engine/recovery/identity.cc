@@ -5,13 +5,18 @@
 #include <cerrno>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "engine/format/frame.h"
+#include "engine/format/lineage.h"
 #include "engine/format/segment.h"
 #include "engine/log/superblock_store.h"
 #include "engine/recovery/folder.h"
 #include "engine/recovery/segment_bytes.h"
+#include "platform/io.h"
 
 namespace tidemark::engine {
 
@@ -39,17 +44,55 @@ bool is_used(platform::FileSystem& files, const std::filesystem::path& path, std
   return first && *first < size;
 }
 
-// The log that most segments belong to.
+// Whether the second segment goes on where the first ends, although it is another log's.
+bool goes_on(platform::FileSystem& files, const std::filesystem::path& folder, const SegmentHeader& first,
+             const SegmentHeader& second) {
+  const auto sector_of = [&](const SegmentHeader& of, std::uint64_t offset, std::span<std::byte> into) {
+    auto file = files.open(folder / segment_file_name(SegmentNumber(of.number)), platform::OpenMode::kRead);
+    if (!file) { return false; }
+    const auto read = platform::read_up_to(**file, into, offset);
+    return read && *read == into.size();
+  };
+  SectorImage end{};
+  SectorImage begin{};
+  SegmentFooter footer{};
+  FrameHeader frame{};
+  return first.number + 1 == second.number && first.base + first.size == second.base &&
+         sector_of(first, first.size - kSegmentFooterBytes, end) &&
+         decode_segment_footer(end, footer) == BlockState::kGood && footer.log_id == first.log_id &&
+         sector_of(second, kSegmentHeaderBytes, begin) &&
+         read_frame_header(begin, {second.log_id, second.number, kSegmentHeaderBytes}, second.size, frame) &&
+         frame.previous == footer.last_trailer && frame.first_position == footer.next_position;
+}
+
+// Of a fork, whose first segments are those of the logs that it came from: if every other log's segment goes on where
+// the one before it ends, these are its ancestors, and not strangers in its folder.
+std::optional<Lineage> lineage_of(platform::FileSystem& files, const std::filesystem::path& folder,
+                                  const std::vector<SegmentHeader>& headers) {
+  std::vector<Ancestor> ancestors;
+  for (std::size_t i = 1; i < headers.size(); ++i) {
+    if (headers[i].log_id == headers[i - 1].log_id) { continue; }
+    if (!goes_on(files, folder, headers[i - 1], headers[i])) { return std::nullopt; }
+    ancestors.insert(ancestors.begin(), {headers[i - 1].log_id, headers[i].base});
+  }
+  return Lineage(headers.back().log_id, std::move(ancestors));
+}
+
+// The log that most segments belong to, or a fork that they make up together.
 Result<Superblock> superblock_of_segments(platform::FileSystem& files, const std::filesystem::path& folder) {
   auto entries = files.list(folder);
   if (!entries) { return std::unexpected(std::move(entries.error())); }
   std::map<FileId, std::uint64_t> logs;
   std::map<std::uint64_t, std::uint64_t> sizes;
+  std::vector<SegmentHeader> headers;
   for (const auto& entry : *entries) {
     const auto number = parse_segment_file_name(entry.name);
     if (!number || entry.is_folder) { continue; }
     sizes.emplace(number->value(), entry.size);
-    if (const auto header = header_of(files, folder / entry.name, *number, entry.size)) { ++logs[header->log_id]; }
+    if (const auto header = header_of(files, folder / entry.name, *number, entry.size)) {
+      ++logs[header->log_id];
+      headers.push_back(*header);
+    }
   }
   if (sizes.empty()) { return std::unexpected(no_store_error(folder)); }
   if (logs.empty()) {
@@ -66,6 +109,10 @@ Result<Superblock> superblock_of_segments(platform::FileSystem& files, const std
   for (const auto& [log_id, segments] : logs) {
     if (segments > most) { superblock.log_id = log_id; }
     most = std::max(most, segments);
+  }
+  if (logs.size() > 1) {
+    std::ranges::sort(headers, {}, &SegmentHeader::number);
+    if (const auto lineage = lineage_of(files, folder, headers)) { lineage->put_into(superblock); }
   }
   for (const auto& [number, size] : sizes) {
     if (is_used(files, folder / segment_file_name(SegmentNumber(number)), size)) {

@@ -65,12 +65,12 @@ Result<bool> holds(platform::FileSystem& files, const std::filesystem::path& pat
 
 class Checker {
  public:
-  Checker(const std::filesystem::path& folder, platform::FileSystem& files, const FileId& log_id, FoundIndex found)
+  Checker(const std::filesystem::path& folder, platform::FileSystem& files, const Lineage& lineage, FoundIndex found)
       : files_(files),
         report_(report_of(found)),
         runs_(found.runs),
         catalog_(std::move(found.runs)),
-        healer_(files, folder, log_id, catalog_, [] {}) {
+        healer_(files, folder, lineage, catalog_, [] {}) {
     catalog_.heal_with(&healer_);
   }
 
@@ -119,9 +119,9 @@ class Checker {
 }  // namespace
 
 Result<IndexReport> report_index(platform::FileSystem& files, const std::filesystem::path& folder,
-                                 const FileId& log_id) {
+                                 const Lineage& lineage) {
   return index::guarded([&]() -> Result<IndexReport> {
-    auto found = find_index(files, folder, log_id);
+    auto found = find_index(files, folder, lineage);
     if (!found) { return std::unexpected(std::move(found.error())); }
     return report_of(*found);
   });
@@ -136,9 +136,10 @@ Result<IndexReport> check_index_files(const std::filesystem::path& folder, Envir
     if (*holds_what != FolderHolds::kStore) { return std::unexpected(no_store_error(folder)); }
     auto identity = identify_store(files, folder);
     if (!identity) { return std::unexpected(std::move(identity.error())); }
-    auto found = find_index(files, folder, identity->superblock.log_id);
+    const Lineage lineage(identity->superblock);
+    auto found = find_index(files, folder, lineage);
     if (!found) { return std::unexpected(std::move(found.error())); }
-    return Checker(folder, files, identity->superblock.log_id, std::move(*found)).check(progress);
+    return Checker(folder, files, lineage, std::move(*found)).check(progress);
   });
 }
 

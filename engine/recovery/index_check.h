@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <functional>
 
-#include "engine/format/layout.h"
+#include "engine/format/lineage.h"
 #include "engine/log/environment.h"
 #include "platform/file_system.h"
 #include "tidemark/error.hpp"
@@ -15,7 +15,7 @@ namespace tidemark::engine {
 
 // The index files in a folder as an opening would find them: those that it would use are not looked into.
 [[nodiscard]] Result<IndexReport> report_index(platform::FileSystem& files, const std::filesystem::path& folder,
-                                               const FileId& log_id);
+                                               const Lineage& lineage);
 
 // tidemark::check_index on any environment.
 [[nodiscard]] Result<IndexReport> check_index_files(

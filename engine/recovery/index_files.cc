@@ -46,21 +46,22 @@ bool is_ours(const Error& error) {
 }
 
 Result<Candidate> open_candidate(platform::FileSystem& files, const std::filesystem::path& path,
-                                 const IndexRange& range, const FileId& log_id) {
+                                 const IndexRange& range, const Lineage& lineage) {
   auto file = files.open(path, platform::OpenMode::kRead);
   if (!file) { return std::unexpected(std::move(file.error())); }
   auto run = index::Run::open(**file, path);
   if (!run) { return std::unexpected(std::move(run.error())); }
   const auto note = decode_index_note((*run)->note());
-  const bool fits = (*run)->first() == range.first && (*run)->end() == range.end && (*run)->log_id() == log_id &&
-                    note && note->at_end.point.position == range.end;
+  const bool fits = (*run)->first() == range.first && (*run)->end() == range.end && note &&
+                    note->at_end.point.position == range.end &&
+                    lineage.shares((*run)->log_id(), note->at_end.point.offset);
   if (!fits) {
     return std::unexpected(Error(ErrorCode::kDamaged, "the index run is not what its name says").with_path(path));
   }
   return Candidate{.run = std::move(*run), .note = *note, .reach = range.end};
 }
 
-Result<Look> look_at(platform::FileSystem& files, const std::filesystem::path& folder, const FileId& log_id) {
+Result<Look> look_at(platform::FileSystem& files, const std::filesystem::path& folder, const Lineage& lineage) {
   auto entries = files.list(folder);
   if (!entries) { return std::unexpected(std::move(entries.error())); }
   Look look;
@@ -71,7 +72,7 @@ Result<Look> look_at(platform::FileSystem& files, const std::filesystem::path& f
     const auto range = parse_index_file_name(entry.name);
     if (!range) { continue; }
     std::filesystem::path path = folder / entry.name;
-    auto candidate = open_candidate(files, path, *range, log_id);
+    auto candidate = open_candidate(files, path, *range, lineage);
     if (candidate) {
       look.candidates.push_back(std::move(*candidate));
     } else if (candidate.error().code() == ErrorCode::kNotFound) {
@@ -152,13 +153,14 @@ FoundIndex choose(Look look) {
 
 }  // namespace
 
-Result<FoundIndex> find_index(platform::FileSystem& files, const std::filesystem::path& folder, const FileId& log_id) {
+Result<FoundIndex> find_index(platform::FileSystem& files, const std::filesystem::path& folder,
+                              const Lineage& lineage) {
   // Beside a living writer a file may be merged away between the list and its opening: then what it became is listed
   // the next time.
   constexpr int kLooks = 4;
   return index::guarded([&]() -> Result<FoundIndex> {
     for (int n = 1;; ++n) {
-      auto look = look_at(files, folder, log_id);
+      auto look = look_at(files, folder, lineage);
       if (!look) { return std::unexpected(std::move(look.error())); }
       if (!look->lost_some || n == kLooks) { return choose(std::move(*look)); }
     }

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "engine/format/layout.h"
+#include "engine/format/lineage.h"
 #include "engine/log/resume_point.h"
 #include "index/tiers.h"
 #include "platform/file_system.h"
@@ -37,6 +37,6 @@ struct FoundIndex {
 // Whether the log agrees with what the runs say, the scan must find out that goes on from their end. Errors: what
 // listing the folder says, and kOutOfMemory.
 [[nodiscard]] Result<FoundIndex> find_index(platform::FileSystem& files, const std::filesystem::path& folder,
-                                            const FileId& log_id);
+                                            const Lineage& lineage);
 
 }  // namespace tidemark::engine

@@ -110,14 +110,9 @@ class RunBuilder {
 
 }  // namespace
 
-IndexHealer::IndexHealer(platform::FileSystem& files, std::filesystem::path folder, const FileId& log_id,
+IndexHealer::IndexHealer(platform::FileSystem& files, std::filesystem::path folder, const Lineage& lineage,
                          Catalog& catalog, std::function<void()> healed)
-    : files_(files),
-      folder_(std::move(folder)),
-      log_id_(log_id),
-      catalog_(catalog),
-      maker_(files, folder_, log_id),
-      healed_one_(std::move(healed)) {}
+    : files_(files), folder_(std::move(folder)), lineage_(lineage), catalog_(catalog), healed_one_(std::move(healed)) {}
 
 Result<RunPointer> IndexHealer::heal(const RunPointer& damaged) {
   return index::guarded([&]() -> Result<RunPointer> {
@@ -148,8 +143,9 @@ Result<RunPointer> IndexHealer::build(const index::Run& run) const {
     return std::unexpected(Error(ErrorCode::kDamaged, "the note of an index run makes no sense").with_path(run.path()));
   }
   const auto view = catalog_.view();
-  RunBuilder builder(maker_, *view, run.first(), *note);
-  auto done = read_range(files_, folder_, log_id_, {run.first(), run.end()},
+  const IndexFileMaker maker(files_, folder_, run.log_id());  // a fork has some of its parent's
+  RunBuilder builder(maker, *view, run.first(), *note);
+  auto done = read_range(files_, folder_, lineage_, {run.first(), run.end()},
                          [&](const RangeFrame& frame) { return builder.add(frame); });
   if (!done) { return std::unexpected(std::move(done.error())); }
   return builder.finish();

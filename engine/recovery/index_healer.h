@@ -7,7 +7,7 @@
 #include <mutex>
 #include <vector>
 
-#include "engine/format/layout.h"
+#include "engine/format/lineage.h"
 #include "engine/log/catalog.h"
 #include "engine/log/index_file_maker.h"
 #include "index/run_healer.h"
@@ -28,7 +28,7 @@ namespace tidemark::engine {
 class IndexHealer final : public index::RunHealer {
  public:
   // The catalog must outlive it. `healed` is called after a run was replaced, under the healer's lock.
-  IndexHealer(platform::FileSystem& files, std::filesystem::path folder, const FileId& log_id, Catalog& catalog,
+  IndexHealer(platform::FileSystem& files, std::filesystem::path folder, const Lineage& lineage, Catalog& catalog,
               std::function<void()> healed);
 
   [[nodiscard]] Result<std::shared_ptr<const index::Run>> heal(
@@ -47,9 +47,8 @@ class IndexHealer final : public index::RunHealer {
 
   platform::FileSystem& files_;
   const std::filesystem::path folder_;
-  const FileId log_id_;
+  const Lineage lineage_;
   Catalog& catalog_;
-  const IndexFileMaker maker_;
   const std::function<void()> healed_one_;
   std::recursive_mutex mutex_;  // what a run is built from may need another one healed: always an older one
   std::vector<Healed> healed_;  // guarded by mutex_; as long as somebody has the damaged one

@@ -16,9 +16,9 @@ namespace {
 
 class RangeReader {
  public:
-  RangeReader(platform::FileSystem& files, const std::filesystem::path& folder, const FileId& log_id,
+  RangeReader(platform::FileSystem& files, const std::filesystem::path& folder, const Lineage& lineage,
               const IndexRange& range, const RangeVisitor& visit)
-      : files_(files), folder_(folder), log_id_(log_id), range_(range), visit_(visit) {}
+      : files_(files), folder_(folder), lineage_(lineage), range_(range), visit_(visit) {}
 
   Status run() {
     if (auto done = list(); !done) { return done; }
@@ -71,7 +71,8 @@ class RangeReader {
     auto sector = opened.bytes.only(0, kSegmentHeaderBytes);
     if (!sector) { return std::unexpected(std::move(sector.error())); }
     const bool fits = decode_segment_header(*sector, opened.header) == BlockState::kGood &&
-                      opened.header.log_id == log_id_ && opened.header.number == number.value();
+                      opened.header.log_id == lineage_.log_id_at(Offset(opened.header.base)) &&
+                      opened.header.number == number.value();
     opened.header.number = number.value();
     if (!fits) { return std::unexpected(damaged(opened, 0, "the segment's header is not as it was written")); }
     return opened;
@@ -85,7 +86,7 @@ class RangeReader {
     auto start = opened->bytes.only(kSegmentHeaderBytes, kFrameHeaderBytes);
     if (!start) { return std::unexpected(std::move(start.error())); }
     FrameHeader header{};
-    const FramePlace place{log_id_, number.value(), kSegmentHeaderBytes};
+    const FramePlace place{opened->header.log_id, number.value(), kSegmentHeaderBytes};
     if (!read_frame_header(*start, place, opened->header.size, header)) { return std::nullopt; }
     return Position(header.first_position);
   }
@@ -109,7 +110,7 @@ class RangeReader {
   Status read_segment(SegmentNumber number) {
     auto opened = open(number);
     if (!opened) { return std::unexpected(std::move(opened.error())); }
-    FramePlace place{log_id_, number.value(), kSegmentHeaderBytes};
+    FramePlace place{opened->header.log_id, number.value(), kSegmentHeaderBytes};
     while (next_ < range_.end) {
       auto check = look_for_frame(opened->bytes, place, opened->header.size);
       if (!check) { return std::unexpected(std::move(check.error())); }
@@ -140,7 +141,7 @@ class RangeReader {
 
   platform::FileSystem& files_;
   const std::filesystem::path& folder_;
-  const FileId& log_id_;
+  const Lineage& lineage_;
   const IndexRange range_;
   const RangeVisitor& visit_;
   std::vector<SegmentNumber> numbers_;
@@ -149,9 +150,9 @@ class RangeReader {
 
 }  // namespace
 
-Status read_range(platform::FileSystem& files, const std::filesystem::path& folder, const FileId& log_id,
+Status read_range(platform::FileSystem& files, const std::filesystem::path& folder, const Lineage& lineage,
                   const IndexRange& range, const RangeVisitor& visit) {
-  return RangeReader(files, folder, log_id, range, visit).run();
+  return RangeReader(files, folder, lineage, range, visit).run();
 }
 
 }  // namespace tidemark::engine

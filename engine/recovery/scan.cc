@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/format/index_file.h"
+#include "engine/format/lineage.h"
 #include "platform/checksum.h"
 
 namespace tidemark::engine {
@@ -16,7 +17,12 @@ class Scanner {
  public:
   Scanner(platform::FileSystem& files, std::filesystem::path folder, const Superblock& superblock,
           const FrameVisitor& visit, const ScanOptions& options)
-      : files_(files), folder_(std::move(folder)), superblock_(superblock), visit_(visit), options_(options) {}
+      : files_(files),
+        folder_(std::move(folder)),
+        superblock_(superblock),
+        lineage_(superblock),
+        visit_(visit),
+        options_(options) {}
 
   Result<ScanFacts> run() {
     facts_.watermark = std::max(Offset(superblock_.durable_end), options_.durable);
@@ -72,7 +78,7 @@ class Scanner {
                                    "version of Tidemark")
                                  .with_segment(number));
     }
-    const bool fits = state == BlockState::kGood && header.log_id == superblock_.log_id &&
+    const bool fits = state == BlockState::kGood && header.log_id == lineage_.log_id_at(base) &&
                       header.number == number.value() && header.base == base.value() &&
                       header.size == bytes.file_size() && segment_size_is_possible(header.size);
     return fits ? std::optional(header) : std::nullopt;
@@ -105,7 +111,7 @@ class Scanner {
       if (auto header = header_of(*bytes, SegmentNumber(later->first), Offset(0)); !header) {
         return std::unexpected(std::move(header.error()));
       }
-      auto check = look_for_frame(*bytes, {superblock_.log_id, later->first, kSegmentHeaderBytes}, bytes->file_size());
+      auto check = look_for_frame(*bytes, {lineage_.own(), later->first, kSegmentHeaderBytes}, bytes->file_size());
       if (!check) { return std::unexpected(std::move(check.error())); }
       if (check->state != FrameCheck::State::kNone) { return true; }
     }
@@ -170,7 +176,7 @@ class Scanner {
     if (size == sizes_.end() || !segment_size_is_possible(size->second)) { return false; }
     const Offset base = facts_.segments.empty() ? Offset(0) : facts_.segments.back()->end();
     SegmentHeader header{};
-    header.log_id = superblock_.log_id;
+    header.log_id = lineage_.log_id_at(base);
     header.number = number.value();
     header.base = base.value();
     header.size = size->second;
@@ -225,7 +231,7 @@ class Scanner {
 
   Result<bool> scan_frames(SegmentBytes& bytes) {
     const Segment& segment = *facts_.segments.back();
-    FramePlace place{superblock_.log_id, segment.number().value(), facts_.totals.end};
+    FramePlace place{segment.log_id(), segment.number().value(), facts_.totals.end};
     for (;;) {
       auto check = look_for_frame(bytes, place, segment.size());
       if (!check) { return std::unexpected(std::move(check.error())); }
@@ -387,7 +393,7 @@ class Scanner {
     if (!sector) { return std::unexpected(std::move(sector.error())); }
     SegmentFooter footer{};
     const bool good = decode_segment_footer(*sector, footer) == BlockState::kGood &&
-                      footer.log_id == superblock_.log_id && footer.number == segment.number().value();
+                      footer.log_id == segment.log_id() && footer.number == segment.number().value();
     return good ? std::optional(footer) : std::nullopt;
   }
 
@@ -447,7 +453,7 @@ class Scanner {
   // Watermarks in frames after B: what they say was durable was, whatever became of the frame itself.
   Status look_beyond(SegmentBytes& bytes, std::uint64_t bad_offset, std::uint64_t after) {
     const Segment& segment = *facts_.segments.back();
-    FramePlace place{superblock_.log_id, segment.number().value(), bad_offset + kFrameAlignment};
+    FramePlace place{segment.log_id(), segment.number().value(), bad_offset + kFrameAlignment};
     FrameSearch search(segment.size());
     while (place.offset < after && place.offset + kFrameHeaderBytes + kSegmentFooterBytes <= segment.size()) {
       auto nonzero = bytes.first_nonzero(place.offset, after);
@@ -499,6 +505,7 @@ class Scanner {
   platform::FileSystem& files_;
   const std::filesystem::path folder_;
   const Superblock& superblock_;
+  const Lineage lineage_;
   const FrameVisitor& visit_;
   const ScanOptions& options_;
   std::map<std::uint64_t, std::uint64_t> sizes_;  // of the segment files, by number

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "engine/format/lineage.h"
 #include "engine/recovery/segment_bytes.h"
 #include "platform/checksum.h"
 #include "tidemark/limits.hpp"
@@ -21,7 +22,13 @@ class LogWalk {
  public:
   LogWalk(platform::FileSystem& files, const std::filesystem::path& folder, const Superblock& superblock,
           const ScanFacts& facts, const WalkOptions& options, VerifyReport& report)
-      : files_(files), folder_(folder), superblock_(superblock), facts_(facts), options_(options), report_(report) {}
+      : files_(files),
+        folder_(folder),
+        superblock_(superblock),
+        lineage_(superblock),
+        facts_(facts),
+        options_(options),
+        report_(report) {}
 
   Result<WalkEnd> run() {
     if (auto done = walk(); !done) { return std::unexpected(std::move(done.error())); }
@@ -136,7 +143,8 @@ class LogWalk {
     SegmentHeader header{};
     const BlockState state = decode_segment_header(*sector, header);
     if (state == BlockState::kNewerFormat) { return newer_format(path, number, 0); }
-    const bool good = state == BlockState::kGood && header.log_id == superblock_.log_id &&
+    const bool good = state == BlockState::kGood &&
+                      header.log_id == lineage_.log_id_at(base_known_ ? base : Offset(header.base)) &&
                       header.number == number.value() && segment_size_is_possible(header.size) &&
                       (!base_known_ || header.base == base.value());
     if (!good) {
@@ -146,7 +154,7 @@ class LogWalk {
       damage.bytes = kSegmentHeaderBytes;
       // What it said can be told from the file and its neighbours; frames that belong here still say so themselves.
       header = SegmentHeader{};
-      header.log_id = superblock_.log_id;
+      header.log_id = lineage_.log_id_at(base);
       header.number = number.value();
       header.base = base.value();
       header.size = std::min(round_up(bytes.file_size(), kSectorBytes), limits::kSegmentBytesMax);
@@ -177,7 +185,7 @@ class LogWalk {
 
   Status check_frames(SegmentBytes& bytes, const SegmentHeader& header, const std::filesystem::path& path, bool last) {
     const SegmentNumber number(header.number);
-    FramePlace place{superblock_.log_id, header.number, kSegmentHeaderBytes};
+    FramePlace place{header.log_id, header.number, kSegmentHeaderBytes};
     FrameSearch search(header.size);
     for (;;) {
       auto check = look_for_frame(bytes, place, header.size);
@@ -341,7 +349,7 @@ class LogWalk {
     if (!sector) { return std::unexpected(std::move(sector.error())); }
     SegmentFooter footer{};
     const bool readable = decode_segment_footer(*sector, footer) == BlockState::kGood &&
-                          footer.log_id == superblock_.log_id && footer.number == header.number;
+                          footer.log_id == header.log_id && footer.number == header.number;
     return readable ? std::optional(footer) : std::nullopt;
   }
 
@@ -408,6 +416,7 @@ class LogWalk {
   platform::FileSystem& files_;
   const std::filesystem::path& folder_;
   const Superblock& superblock_;
+  const Lineage lineage_;
   const ScanFacts& facts_;
   const WalkOptions& options_;
   VerifyReport& report_;

@@ -429,7 +429,7 @@ class Opener {
   // --- both ---
 
   Status find_end() {
-    if (environment_.index.files) { core_->heal_index(loaded_.newest.log_id); }
+    if (environment_.index.files) { core_->heal_index(Lineage(loaded_.newest)); }
     auto found = finder_->find(loaded_.newest);
     if (!found) { return std::unexpected(std::move(found.error())); }
     facts_ = std::move(found->facts);
@@ -508,7 +508,7 @@ Result<IndexReport> rebuild_index_files(const std::filesystem::path& folder, con
   auto core = open_with(folder, how, environment, Opener::Index::kRebuild);
   if (!core) { return std::unexpected(std::move(core.error())); }
   if (auto closed = (*core)->close(); !closed) { return std::unexpected(std::move(closed.error())); }
-  auto report = report_index(environment.files, folder, (*core)->info().log_id);
+  auto report = report_index(environment.files, folder, (*core)->lineage());
   if (!report) { return report; }
   // Writing them may have failed once and gone well later.
   const Status index = (*core)->index_status();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/copy/new_folder.h"
+#include "engine/log/origin_file.h"
 #include "engine/recovery/salvage.h"
 #include "engine/recovery/scan.h"
 #include "engine/store/store_core.h"
@@ -167,6 +168,12 @@ Result<RepairReport> repair_throwing(const std::filesystem::path& folder, const 
   Status closed = (*core)->close();
   if (!done) { return std::unexpected(std::move(done.error())); }
   if (!closed) { return std::unexpected(std::move(closed.error())); }
+  // Not needed to go on: what cannot be read of it is left behind.
+  if (auto kept = OriginFile::copy(files, folder, unfinished, Position(report.events_copied + report.events_lost));
+      !kept) {
+    (void)files.unlink(unfinished / kOriginName);
+  }
+  if (auto synced = files.sync_folder(unfinished); !synced) { return std::unexpected(std::move(synced.error())); }
   auto check = verify_store(unfinished, environment, {});
   if (!check) { return std::unexpected(std::move(check.error())); }
   if (!check->whole() || check->events != report.events_copied + report.events_lost) {

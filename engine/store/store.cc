@@ -7,6 +7,8 @@
 
 #include "engine/recovery/index_check.h"
 #include "engine/recovery/verify.h"
+#include "engine/store/copies.h"
+#include "engine/store/extractor.h"
 #include "engine/store/salvager.h"
 #include "engine/store/store_core.h"
 #include "tidemark/index_files.hpp"
@@ -127,6 +129,10 @@ Result<Position> Store::position_at(RecordedTime time) const { return core_->pos
 
 Result<std::optional<OwnedEvent>> Store::event_by_id(const EventId& id) const { return core_->event_by_id(id); }
 
+Result<std::optional<Position>> Store::original_position(Position position) const {
+  return core_->original_position(position);
+}
+
 Result<std::optional<StreamInfo>> Store::stream(std::string_view name) const { return core_->stream(name); }
 
 Result<std::vector<StreamInfo>> Store::streams(const ListOptions& options) const { return core_->streams(options); }
@@ -157,6 +163,29 @@ StoreInfo Store::info() const { return core_->info(); }
 const RecoveryReport& Store::recovery() const { return core_->recovery(); }
 
 Status Store::close() { return core_->close(); }
+
+Result<ForkReport> fork(const std::filesystem::path& folder, const std::filesystem::path& into,
+                        const ForkOptions& options, const CopyProgress& progress) {
+  try {
+    const auto from = absolute_folder(folder);
+    if (!from) { return std::unexpected(from.error()); }
+    const auto where = absolute_folder(into);
+    if (!where) { return std::unexpected(where.error()); }
+    return engine::fork_store(*from, *where, options, real_environment(), progress);
+  } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
+}
+
+Result<ExtractReport> extract(const std::filesystem::path& folder, const Query& query,
+                              const std::filesystem::path& into, const ExtractOptions& options,
+                              const CopyProgress& progress) {
+  try {
+    const auto from = absolute_folder(folder);
+    if (!from) { return std::unexpected(from.error()); }
+    const auto where = absolute_folder(into);
+    if (!where) { return std::unexpected(where.error()); }
+    return engine::extract_streams(*from, query, *where, options, real_environment(), progress);
+  } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
+}
 
 Result<VerifyReport> verify(const std::filesystem::path& folder,
                             const std::function<void(std::uint64_t done, std::uint64_t all)>& progress) {

@@ -44,7 +44,8 @@ StoreCore::StoreCore(std::filesystem::path folder, const OpenOptions& options, E
     : folder_(std::move(folder)),
       options_(options),
       environment_(environment),
-      process_(environment.machine.process()) {}
+      process_(environment.machine.process()),
+      origin_(std::make_unique<OriginFile>(environment_.files, folder_)) {}
 
 std::shared_ptr<StoreCore> StoreCore::make(std::filesystem::path folder, const OpenOptions& options,
                                            Environment environment) {
@@ -55,8 +56,8 @@ std::shared_ptr<StoreCore> StoreCore::make(std::filesystem::path folder, const O
 
 StoreCore::~StoreCore() { (void)close(); }
 
-void StoreCore::heal_index(const FileId& log_id) {
-  healer_ = std::make_unique<IndexHealer>(environment_.files, folder_, log_id, catalog_, [this] {
+void StoreCore::heal_index(const Lineage& lineage) {
+  healer_ = std::make_unique<IndexHealer>(environment_.files, folder_, lineage, catalog_, [this] {
     if (keeper_) { keeper_->healed(); }
   });
   catalog_.heal_with(healer_.get());

@@ -11,11 +11,13 @@
 #include "engine/commit/completions.h"
 #include "engine/follow/follower.h"
 #include "engine/copy/log_source.h"
+#include "engine/format/lineage.h"
 #include "engine/log/catalog.h"
 #include "engine/log/environment.h"
 #include "engine/log/index_keeper.h"
 #include "engine/log/live_page_file.h"
 #include "engine/log/log_writer.h"
+#include "engine/log/origin_file.h"
 #include "engine/log/segment.h"
 #include "engine/log/segment_maker.h"
 #include "engine/log/superblock_store.h"
@@ -51,13 +53,20 @@ class StoreCore final : public LiveSource, public std::enable_shared_from_this<S
   [[nodiscard]] Result<Subscription> subscribe(const Query& query, const SubscribeOptions& options) const;
   // The first position that was recorded at this time or later, below the end; the end if there is none.
   [[nodiscard]] Result<Position> position_at(RecordedTime time) const;
+  [[nodiscard]] Result<std::optional<Position>> original_position(Position position) const;
   [[nodiscard]] StoreInfo info() const;
   [[nodiscard]] const RecoveryReport& recovery() const { return report_; }
   // Appends a frame that was ordered elsewhere, as it is: its time too. kOutcomeUnknown, kStoreFailed, or kDamaged if
   // it does not go on where the log ends.
   [[nodiscard]] Status apply(EncodedBatch batch, Position first);
+  [[nodiscard]] Lineage lineage() const;
   // All that is durable now, for copying it.
   [[nodiscard]] LogSource log_source() const;
+  // Whether what this opening shows is known to be all that was acknowledged. kDamaged, kSuspectTail.
+  [[nodiscard]] Status check_end() const;
+  // Behind the event at a durable position, which is the last of its batch. kInvalidArgument if it is not, or is not
+  // there; kDamaged, kIo.
+  [[nodiscard]] Result<LogPoint> edge_after(Position position) const;
   [[nodiscard]] Result<BackupReport> backup(const std::filesystem::path& into, const BackupOptions& options,
                                             const CopyProgress& progress) const;
   // Never throws: destructors call it.
@@ -99,7 +108,7 @@ class StoreCore final : public LiveSource, public std::enable_shared_from_this<S
   [[nodiscard]] Status wait_to_see(Position position, const std::stop_token& stop) const;
   [[nodiscard]] Result<std::vector<index::Tiers::Entry>> list(index::KeyKind kind, const ListOptions& options) const;
   // From now on runs of the catalog that turn out to be damaged are built again from the log.
-  void heal_index(const FileId& log_id);
+  void heal_index(const Lineage& lineage);
   [[nodiscard]] Status end();
   [[nodiscard]] Status seal();
 
@@ -128,6 +137,7 @@ class StoreCore final : public LiveSource, public std::enable_shared_from_this<S
   std::unique_ptr<IndexKeeper> keeper_;        // none without index files, or in a read-only opening
   std::unique_ptr<Committer> committer_;       // none in a read-only opening
   Completions completions_;
+  const std::unique_ptr<OriginFile> origin_;
 
   std::mutex close_mutex_;
   bool close_done_ = false;          // guarded by close_mutex_

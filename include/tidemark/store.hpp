@@ -164,6 +164,9 @@ class Store {
   [[nodiscard]] Result<Position> position_at(RecordedTime time) const;
   // The event with this id, if the store has it. The same visibility as a default read.
   [[nodiscard]] Result<std::optional<OwnedEvent>> event_by_id(const EventId& id) const;
+  // Where the event at this position stood in the store that this one was extracted from (tidemark/extract.hpp).
+  // Nothing for an event that was appended here, and in any other store. kDamaged, kIo.
+  [[nodiscard]] Result<std::optional<Position>> original_position(Position position) const;
   // The stream with this name, if it has an event.
   [[nodiscard]] Result<std::optional<StreamInfo>> stream(std::string_view name) const;
   // What there is to read by. The same visibility as a default read.

@@ -8,6 +8,8 @@
 #include "tidemark/error.hpp"
 #include "tidemark/event.hpp"
 #include "tidemark/expect.hpp"
+#include "tidemark/extract.hpp"
+#include "tidemark/fork.hpp"
 #include "tidemark/index_files.hpp"
 #include "tidemark/limits.hpp"
 #include "tidemark/query.hpp"

@@ -50,6 +50,8 @@ Superblock sample_superblock() {
                     .reserved = 0};
   block.cut_end = 0x2122232425262728;
   block.write_limit = 0x3132333435363738;
+  block.older[0] = {id(0x50), 0x4142434445464748};
+  block.older[11] = {id(0x60), 0x5152535455565758};
   return block;
 }
 
@@ -119,7 +121,7 @@ void reseal(std::vector<std::byte>& bytes) {
 TEST(Blocks, ASuperblockComesBack) {
   Superblock into{};
   ASSERT_EQ(decode_superblock(encode_superblock(sample_superblock()), into), BlockState::kGood);
-  EXPECT_EQ(into.start.format_major, kFormatMajor);
+  EXPECT_EQ(into.start.format_major, kForkFormatMajor) << "the sample is that of a fork";
   EXPECT_EQ(into.start.format_minor, kFormatMinor);
   const Superblock sample = sample_superblock();
   into.start = sample.start;
@@ -155,7 +157,8 @@ TEST(Blocks, EmptyNewerAndWrongSizes) {
   for (const Block& block : blocks()) {
     EXPECT_EQ(block.decode(std::vector<std::byte>(block.bytes.size())), BlockState::kEmpty) << block.name;
     auto newer = block.bytes;
-    store_as<std::uint16_t>(newer.data() + offsetof(BlockStart, format_major), kFormatMajor + 1);
+    store_as<std::uint16_t>(newer.data() + offsetof(BlockStart, format_major),
+                            (block.name == std::string("superblock") ? kForkFormatMajor : kFormatMajor) + 1);
     EXPECT_EQ(block.decode(newer), BlockState::kBad);  // not even whole
     reseal(newer);
     EXPECT_EQ(block.decode(newer), BlockState::kNewerFormat);
@@ -167,6 +170,15 @@ TEST(Blocks, EmptyNewerAndWrongSizes) {
       EXPECT_EQ(block.decode(std::span(block.bytes).first(size)), BlockState::kBad) << size;
     }
   }
+}
+
+// A library that knows no forks would find the shared segments to be of another log.
+TEST(Blocks, OlderCodeRefusesAFork) {
+  Superblock block = sample_superblock();
+  EXPECT_EQ(check_block(encode_superblock(block), kSuperblockMagic, kFormatMajor), BlockState::kNewerFormat);
+  block.parent_log_id = {};
+  EXPECT_EQ(check_block(encode_superblock(block), kSuperblockMagic, kFormatMajor), BlockState::kGood)
+      << "every other store stays as it was";
 }
 
 TEST(Blocks, OneIsNotTakenForAnother) {
