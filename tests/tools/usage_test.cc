@@ -14,8 +14,9 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
-const std::vector<std::string> kSubcommands = {"import", "append", "read", "get",    "streams", "categories",
-                                               "types",  "tags",   "stat", "verify", "recover"};
+const std::vector<std::string> kSubcommands = {"import", "append", "read",    "get",    "streams", "categories",
+                                               "types",  "tags",   "stat",    "verify", "recover", "repair",
+                                               "backup", "fork",   "extract", "tail"};
 
 TEST(Usage, HelpNamesEverySubcommandAndTheExitCodes) {
   const Ran ran = run({"--help"});

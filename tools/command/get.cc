@@ -26,7 +26,7 @@ Outcome<ExitCode> run_get(const GetCommandOptions& options) {
   }
   Cursor event =
       store->read(Query::all(), {.from_position = (*found)->position, .limit = 1, .access = Access::kCopied});
-  return print_events(event, options.json);
+  return print_events(*store, event, options.json);
 }
 
 }  // namespace tidemark::command

@@ -109,14 +109,7 @@ void add_append(CLI::App& app, AppendCommandOptions& options, Run& run) {
   sub.callback([&] { run = [&] { return run_append(options); }; });
 }
 
-void add_read(CLI::App& app, ReadCommandOptions& options, Run& run) {
-  CLI::App& sub = add_subcommand(
-      app, "read", "Print the events of a stream, of a category, of types and tags, or all",
-      std::string("tidemark read bank --stream loan-17 --from 3 --limit 10 --json\n"
-                  "  tidemark read bank --category loan --type Approved --type Declined --backward\n"
-                  "  tidemark read bank --query '[{\"types\":[\"Submitted\"]},{\"tags\":[\"urgent\"]}]'\n\n") +
-          kQueryForms + ".",
-      options.store);
+void add_query(CLI::App& sub, ReadCommandOptions& options) {
   sub.add_option("--stream", options.stream, "Only this stream's events");
   sub.add_option("--category", options.category,
                  "Only events of streams whose name up to its first -, or whole if it has none, is this");
@@ -127,6 +120,17 @@ void add_read(CLI::App& app, ReadCommandOptions& options, Run& run) {
   sub.add_option("--query", options.query,
                  "Only events that match this query: JSON, or @FILE, or - for the standard input")
       ->type_name("JSON");
+}
+
+void add_read(CLI::App& app, ReadCommandOptions& options, Run& run) {
+  CLI::App& sub = add_subcommand(
+      app, "read", "Print the events of a stream, of a category, of types and tags, or all",
+      std::string("tidemark read bank --stream loan-17 --from 3 --limit 10 --json\n"
+                  "  tidemark read bank --category loan --type Approved --type Declined --backward\n"
+                  "  tidemark read bank --query '[{\"types\":[\"Submitted\"]},{\"tags\":[\"urgent\"]}]'\n\n") +
+          kQueryForms + ".",
+      options.store);
+  add_query(sub, options);
   sub.add_option("--from", options.from, "The first version of a stream, else the first position; inclusive")
       ->type_name("N")
       ->check(whole_number);
@@ -200,6 +204,76 @@ void add_repair(CLI::App& app, RepairCommandOptions& options, Run& run) {
   sub.callback([&] { run = [&] { return run_repair(options); }; });
 }
 
+void add_tail(CLI::App& app, TailCommandOptions& options, Run& run) {
+  CLI::App& sub =
+      add_subcommand(app, "tail", "Print the last events that match, then those to come, until it is interrupted",
+                     std::string("tidemark tail bank --category loan --json\n"
+                                 "  tidemark tail bank --type Approved --lines 0\n\n") +
+                         kQueryForms + ".",
+                     options.which.store);
+  add_query(sub, options.which);
+  auto* from = sub.add_option("--from", options.which.from,
+                              "Begin with this version of a stream, else with this position; inclusive")
+                   ->type_name("N")
+                   ->check(whole_number);
+  sub.add_option("--lines", options.lines, "Begin with so many of the last events that match")
+      ->type_name("N")
+      ->check(whole_number)
+      ->capture_default_str()
+      ->excludes(from);
+  add_json(sub, options.which.json, "Print one JSON object a line");
+  sub.callback([&] { run = [&] { return run_tail(options); }; });
+}
+
+void add_backup(CLI::App& app, BackupCommandOptions& options, Run& run) {
+  CLI::App& sub = add_subcommand(
+      app, "backup", "Copy all that is durable into another folder, while a writer goes on",
+      "tidemark backup bank --into /mnt/backup/bank\n"
+      "  tidemark backup bank --into /mnt/backup/bank --incremental\n\n"
+      "A backup is a store: read it, or open it to go on from there. `tidemark fork` takes any earlier position of it.",
+      options.store);
+  sub.add_option("--into", options.into, "The backup's folder: empty, or not there yet")->required();
+  sub.add_flag("--incremental", options.incremental,
+               "Go on with an earlier backup in that folder, if there is one: copy only what came since");
+  auto* link = sub.add_flag("--link", options.link,
+                            "Link sealed segments where the file system can: takes no time and no room, but what "
+                            "damages the store's bytes damages the backup's");
+  sub.add_flag("--copy", options.copy, "Copy every segment; the default")->excludes(link);
+  sub.add_flag("--no-verify", options.no_verify, "Do not read the backup back and check it");
+  add_json(sub, options.json, "Print the report as one JSON object");
+  sub.callback([&] { run = [&] { return run_backup(options); }; });
+}
+
+void add_fork(CLI::App& app, ForkCommandOptions& options, Run& run) {
+  CLI::App& sub = add_subcommand(
+      app, "fork", "Make a new store with all events up to a position, which goes its own way from there",
+      "tidemark fork bank --at 41 --into bank-what-if\n\n"
+      "The position must be the last of its batch. The store is only read; a writer may go on.",
+      options.store);
+  sub.add_option("--at", options.at, "The last position that the fork has; the last there is if not given")
+      ->type_name("POSITION")
+      ->check(whole_number);
+  sub.add_option("--into", options.into, "The new store's folder: empty, or not there yet")->required();
+  sub.add_flag("--copy", options.copy, "Copy every segment, and link none");
+  sub.add_flag("--no-verify", options.no_verify, "Do not read the fork back and check it");
+  add_json(sub, options.json, "Print the report as one JSON object");
+  sub.callback([&] { run = [&] { return run_fork(options); }; });
+}
+
+void add_extract(CLI::App& app, ExtractCommandOptions& options, Run& run) {
+  CLI::App& sub = add_subcommand(
+      app, "extract", "Copy the streams of which an event matches into a new store, whole",
+      std::string("tidemark extract bank --stream loan-17 --into loan-17-only\n"
+                  "  tidemark extract bank --tag customer:9 --into customer-9\n\n"
+                  "Versions, ids and times stay; `tidemark read` of the new store shows the original positions.\n\n") +
+          kQueryForms + ".",
+      options.which.store);
+  add_query(sub, options.which);
+  sub.add_option("--into", options.into, "The new store's folder: empty, or not there yet")->required();
+  add_json(sub, options.which.json, "Print the report as one JSON object");
+  sub.callback([&] { run = [&] { return run_extract(options); }; });
+}
+
 ExitCode run_command(int argc, char** argv) {
   ImportOptions import;
   AppendCommandOptions append;
@@ -209,6 +283,10 @@ ExitCode run_command(int argc, char** argv) {
   PlainOptions plain;
   RecoverOptions recover;
   RepairCommandOptions repair;
+  TailCommandOptions tail;
+  BackupCommandOptions backup;
+  ForkCommandOptions fork;
+  ExtractCommandOptions extract;
   Run run;
 
   CLI::App app("An embeddable event store: one ordered, durable log of events, in streams", "tidemark");
@@ -218,6 +296,7 @@ ExitCode run_command(int argc, char** argv) {
   add_import(app, import, run);
   add_append(app, append, run);
   add_read(app, read, run);
+  add_tail(app, tail, run);
   add_get(app, get, run);
   add_list(app, "streams", "Print the streams, each with its last version and position",
            "tidemark streams bank --prefix loan- --limit 100", list, &run_streams, run);
@@ -234,6 +313,9 @@ ExitCode run_command(int argc, char** argv) {
   add_index(app, plain, run);
   add_recover(app, recover, run);
   add_repair(app, repair, run);
+  add_backup(app, backup, run);
+  add_fork(app, fork, run);
+  add_extract(app, extract, run);
 
   try {
     app.parse(argc, argv);

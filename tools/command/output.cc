@@ -70,10 +70,14 @@ bool Output::line(std::string_view text) {
   return error_ == 0;
 }
 
-Outcome<ExitCode> Output::finish(ExitCode well_code) {
+bool Output::flush() {
   errno = 0;
   if (error_ == 0 && std::fflush(stdout) != 0) { error_ = errno != 0 ? errno : EIO; }
-  if (error_ == 0 || error_ == EPIPE) { return well_code; }
+  return error_ == 0;
+}
+
+Outcome<ExitCode> Output::finish(ExitCode well_code) {
+  if (flush() || error_ == EPIPE) { return well_code; }
   return std::unexpected(
       Failure(ExitCode::kFailed, fmt::format("standard output: {}", std::generic_category().message(error_))));
 }
@@ -132,11 +136,14 @@ std::string printable(std::string_view text, std::size_t bytes_max) {
   return shown;
 }
 
-std::string event_json(const Event& event) {
+std::string event_json(const Event& event, std::optional<Position> original) {
   std::string json = fmt::format(
       R"({{"position":{},"stream":{},"version":{},"id":"{}","type":{},"recorded":"{}","valid":"{}","tags":[)",
       event.position().value(), json_string(event.stream()), event.version().value(), to_string(event.id()),
       json_string(event.type()), format_time(event.recorded()), format_time(event.valid()));
+  if (original) {
+    json.insert(json.find(R"(,"stream":)"), fmt::format(R"(,"original_position":{})", original->value()));
+  }
   for (const std::string_view tag : event.tags()) {
     if (!json.ends_with('[')) { json += ','; }
     json += json_string(tag);

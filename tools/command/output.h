@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,8 @@ class Output {
  public:
   // Writes the text and a line end. False once there is no use in going on.
   bool line(std::string_view text);
+  // What was written so far goes out now. False once there is no use in going on.
+  bool flush();
   // Whether what was written so far arrived; well_code if so, or if nobody listens any more.
   [[nodiscard]] Outcome<ExitCode> finish(ExitCode well_code);
 
@@ -55,7 +58,8 @@ void complain(std::string_view text);
 
 // One JSON object in one line. data and metadata stand in it as they are if they are JSON; else as null, and in base64
 // under data_base64 and metadata_base64. Both are null if empty.
-[[nodiscard]] std::string event_json(const Event& event);
+// The original position is that in the store which this one was extracted from.
+[[nodiscard]] std::string event_json(const Event& event, std::optional<Position> original = {});
 
 // The object under last_recovery, and what recover --json prints.
 [[nodiscard]] std::string recovery_json(const RecoveryReport& report);

@@ -4,13 +4,13 @@
 #include "tidemark/tidemark.hpp"
 #include "tools/command/event_lines.h"
 #include "tools/command/opening.h"
+#include "tools/command/output.h"
+#include "tools/command/query_options.h"
 #include "tools/command/query_text.h"
 #include "tools/command/subcommands.h"
 
 namespace tidemark::command {
-namespace {
 
-// The query that the options ask for together.
 Outcome<Query> read_query(const ReadCommandOptions& options) {
   if (options.stream && options.category) {
     return bad_input(
@@ -39,6 +39,8 @@ Outcome<Query> read_query(const ReadCommandOptions& options) {
   return query;
 }
 
+namespace {
+
 ReadOptions read_options(const ReadCommandOptions& options, const Query& query) {
   // Copied: a medium that fails is then an error with a place, and never a signal.
   ReadOptions read{.direction = options.backward ? Direction::kBackward : Direction::kForward,
@@ -58,7 +60,7 @@ Outcome<ExitCode> run_read(const ReadCommandOptions& options) {
   const Outcome<Store> store = open_to_read(options.store);
   if (!store) { return std::unexpected(store.error()); }
   Cursor events = store->read(*query, read_options(options, *query));
-  return print_events(events, options.json);
+  return print_events(*store, events, options.json);
 }
 
 }  // namespace tidemark::command

@@ -96,6 +96,39 @@ struct RepairCommandOptions {
 };
 [[nodiscard]] Outcome<ExitCode> run_repair(const RepairCommandOptions& options);
 
+struct BackupCommandOptions {
+  StorePlace store;
+  std::string into;
+  bool incremental = false;
+  bool link = false;
+  bool copy = false;  // which is the default
+  bool no_verify = false;
+  bool json = false;
+};
+[[nodiscard]] Outcome<ExitCode> run_backup(const BackupCommandOptions& options);
+
+struct ForkCommandOptions {
+  StorePlace store;
+  std::string into;
+  std::optional<std::uint64_t> at;
+  bool copy = false;
+  bool no_verify = false;
+  bool json = false;
+};
+[[nodiscard]] Outcome<ExitCode> run_fork(const ForkCommandOptions& options);
+
+struct ExtractCommandOptions {
+  ReadCommandOptions which;  // its query
+  std::string into;
+};
+[[nodiscard]] Outcome<ExitCode> run_extract(const ExtractCommandOptions& options);
+
+struct TailCommandOptions {
+  ReadCommandOptions which;  // its query and from
+  std::uint64_t lines = 10;
+};
+[[nodiscard]] Outcome<ExitCode> run_tail(const TailCommandOptions& options);
+
 struct RecoverOptions {
   StorePlace store;
   bool accept_suspect_tail = false;
