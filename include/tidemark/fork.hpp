@@ -40,8 +40,8 @@ struct ForkReport {
 // store may be open for writing meanwhile, and is only read. A fork can be forked again, and backed up like any store.
 // kInvalidArgument (no event at that position, or one within a batch: the message says where the batch ends; there is
 // something in `into`, or it lies within the store's folder), kLimitExceeded (a fork of a fork of …, 13 deep),
-// kNotFound, kNotAStore, kUnsupportedFormat, kDamaged, kNoSpace, kIo. A fork that was cut short leaves a folder with
-// ".unfinished" after its name, and the next attempt clears it.
+// kNotFound, kNotAStore, kUnsupportedFormat, kDamaged, kSuspectTail (without `at`), kNoSpace, kIo. A fork that was cut
+// short leaves a folder with ".unfinished" after its name, and the next attempt clears it.
 [[nodiscard]] Result<ForkReport> fork(const std::filesystem::path& folder, const std::filesystem::path& into,
                                       const ForkOptions& options, const CopyProgress& progress = {});
 

@@ -126,6 +126,9 @@ TEST_F(Copies, TailBeginsWithTheLastThatMatch) {
   EXPECT_EQ(positions({"--from", "7", "--stream", "loan-1"}), Positions{});
   EXPECT_EQ(positions({"--type", "Odd", "--lines", "3"}), (Positions{7, 9, 11}));
   EXPECT_THAT(tail({store_, "--lines", "1"}).out, HasSubstr("loan-2"));
+  const Ran unheard = run({"tail", store_}, {.out_is_closed_pipe = true});
+  EXPECT_EQ(unheard.exit_code, 0);
+  EXPECT_THAT(unheard.err, IsEmpty());
 }
 
 TEST_F(Copies, WrongCallsAreRefused) {
