@@ -16,6 +16,7 @@
 #include "engine/recovery/folder.h"
 #include "engine/recovery/index_check.h"
 #include "engine/recovery/scan.h"
+#include "engine/store/clock_limits.h"
 #include "engine/store/store_core.h"
 #include "platform/io.h"
 #include "tidemark/limits.hpp"
@@ -24,8 +25,6 @@ namespace tidemark::engine {
 
 namespace {
 
-constexpr auto kClockReported = std::chrono::minutes(1);
-constexpr auto kClockRefused = std::chrono::hours(24);
 // Numbers that no store of ours reaches, with room to count on from whatever is below.
 constexpr auto kRecordedMax = RecordedTime::max() - std::chrono::hours(24 * 365);
 constexpr std::uint32_t kEpochMax = std::numeric_limits<std::uint32_t>::max() / 2;

@@ -13,6 +13,8 @@
 #include "engine/log/frame_reader.h"
 #include "engine/read/cursor_impl.h"
 #include "engine/read/event_access.h"
+#include "engine/read/time_search.h"
+#include "engine/store/clock_limits.h"
 #include "engine/store/ticket_state.h"
 #include "engine/subscribe/subscription_impl.h"
 
@@ -222,29 +224,11 @@ Result<Subscription> StoreCore::subscribe(const Query& query, const SubscribeOpt
 Result<Position> StoreCore::position_at(RecordedTime time) const {
   try {
     if (auto open = check_open(); !open) { return std::unexpected(std::move(open.error())); }
-    Position from;
     const Position end = visible_end({.visibility = Visibility::kDurable});
-    Position until = end;
     const auto index = catalog_.view();
-    const auto segments = segments_.snapshot();
-    FrameReader reader(Access::kCopied);
-    while (from < until) {
-      const Position middle(from.value() + (until - from) / 2);
-      const auto place = index->place(middle);
-      if (!place) { return std::unexpected(place.error()); }
-      RecordedTime recorded;
-      if (place->is_nowhere()) {
-        const auto lost = lost_event(middle);
-        if (!lost) { return std::unexpected(lost.error()); }
-        recorded = (*lost)->recorded;
-      } else {
-        const auto found = reader.read(segments, *place, middle);
-        if (!found) { return std::unexpected(found.error()); }
-        recorded = RecordedTime(std::chrono::nanoseconds(found->frame->recorded_ns));
-      }
-      (recorded < time ? from : until) = recorded < time ? middle.next() : middle;
-    }
-    if (auto damage = from == end ? this->damage() : std::nullopt) {
+    const auto from = first_recorded_from(*this, *index, segments_.snapshot(), time, end, Access::kCopied);
+    if (!from) { return from; }
+    if (auto damage = *from == end ? this->damage() : std::nullopt) {
       return std::unexpected(std::move(*damage));  // what lies there may be of that time
     }
     return from;
