@@ -62,8 +62,9 @@ class EncodedBatch {
   // do not decode.
   [[nodiscard]] static std::optional<EncodedBatch> from_frame(const FrameHeader& header, Bytes table, Bytes body);
 
-  // The recorded time that the batch has already, of a frame that was ordered elsewhere.
+  // The recorded time that the batch has already: of a frame that was ordered elsewhere, or as the caller said.
   [[nodiscard]] std::optional<RecordedTime> recorded() const { return recorded_; }
+  void record_at(RecordedTime time) { recorded_ = time; }
 
   [[nodiscard]] bool empty() const { return events_.empty(); }
   [[nodiscard]] std::uint32_t event_count() const { return static_cast<std::uint32_t>(events_.size()); }

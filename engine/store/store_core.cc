@@ -89,11 +89,34 @@ Status StoreCore::check_writable() const {
   return {};
 }
 
+// A time that a source is said to have recorded at.
+Status StoreCore::check_recorded(RecordedTime time) const {
+  if (time < RecordedTime()) {
+    return std::unexpected(Error(ErrorCode::kInvalidArgument,
+                                 "the given recorded time lies before 1970-01-01: recorded times begin there; what is "
+                                 "older can be told by the valid time (NewEvent::valid)"));
+  }
+  const RecordedTime now = environment_.clock.now();
+  if (time > now && time - now > kClockReported) {
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(time - now).count();
+    return std::unexpected(
+        Error(ErrorCode::kClock, "the given recorded time is " + std::to_string(seconds) +
+                                     " seconds ahead of the machine's clock, and a minute is the most: all that is "
+                                     "recorded later would have to follow it; give the time at which the source "
+                                     "recorded it, or none"));
+  }
+  return {};
+}
+
 Result<Outcome> StoreCore::begin_append(const Batch& batch, const AppendOptions& options, Committer::Room room,
                                         bool attend) {
   if (auto writable = check_writable(); !writable) { return std::unexpected(std::move(writable.error())); }
   auto encoded = EncodedBatch::encode(batch);
   if (!encoded) { return std::unexpected(std::move(encoded.error())); }
+  if (options.recorded) {
+    if (auto good = check_recorded(*options.recorded); !good) { return std::unexpected(std::move(good.error())); }
+    encoded->record_at(*options.recorded);
+  }
   const auto conditions = conditions_of(batch);
   if (!conditions) { return std::unexpected(conditions.error()); }
   const bool again = BatchAccess::mark_attempted(batch);

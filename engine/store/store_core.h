@@ -106,6 +106,7 @@ class StoreCore final : public LiveSource, public std::enable_shared_from_this<S
   // Of a read-only opening: what it shows by now.
   [[nodiscard]] LogPoint shown() const { return follower_ ? follower_->end() : end_; }
   [[nodiscard]] Status wait_to_see(Position position, const std::stop_token& stop) const;
+  [[nodiscard]] Status check_recorded(RecordedTime time) const;
   [[nodiscard]] Result<std::vector<index::Tiers::Entry>> list(index::KeyKind kind, const ListOptions& options) const;
   // From now on runs of the catalog that turn out to be damaged are built again from the log.
   void heal_index(const Lineage& lineage);

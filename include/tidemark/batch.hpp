@@ -105,6 +105,11 @@ struct AppendOptions {
   std::optional<Durability> durability = {};
   // Ends the wait. Before the batch has its place in the log: kStopped, nothing was appended. After: kOutcomeUnknown.
   std::stop_token stop = {};
+  // For loading history: when the source recorded the batch. It is recorded at this time, or right after the batch
+  // before it (1 ns later) where that has a later one, since recorded times rise along the log. No time before
+  // 1970-01-01 (kInvalidArgument), and none more than a minute ahead of the clock (kClock): one wrong time would hold
+  // up the time of all that follow. Without it the time is the clock's. No part of what makes a batch the same batch.
+  std::optional<RecordedTime> recorded = {};
 };
 
 // What became of the events that one append put into one stream.

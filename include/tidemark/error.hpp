@@ -37,7 +37,8 @@ enum class ErrorCode : std::uint8_t {
   kNoSpace = 16,           // the disk is full, or a quota or file-size limit is reached
   kIo = 17,                // the operating system reported an error; see Error::system_error()
   kReadOnly = 18,          // the store was opened read-only
-  kClock = 19,             // the wall clock is far from the log's time: see OpenOptions::accept_clock
+  kClock = 19,             // the wall clock is far from the log's time: see OpenOptions::accept_clock; or a batch's
+                           // given time is ahead of the clock: see AppendOptions::recorded
   kOutOfMemory = 20,       // memory ran out
   kForked = 21,            // the store belongs to the parent of this forked process
   kUnsafeFileSystem = 22,  // the folder is on a file system that cannot keep the promises: see

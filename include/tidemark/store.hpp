@@ -135,8 +135,8 @@ class Store {
   ~Store();
 
   // Appends and waits until the answer stands at the asked durability. Errors: kVersionConflict, kMatchConflict,
-  // kIdConflict, kInvalidArgument, kLimitExceeded, kNoSpace, kIo, kDamaged, kStopped, kReadOnly, kClosed, kStoreFailed,
-  // kOutOfMemory: nothing was appended. kOutcomeUnknown: perhaps, reopen and append the same batch again.
+  // kIdConflict, kInvalidArgument, kLimitExceeded, kClock, kNoSpace, kIo, kDamaged, kStopped, kReadOnly, kClosed,
+  // kStoreFailed, kOutOfMemory: nothing was appended. kOutcomeUnknown: perhaps, reopen and append the same batch again.
   [[nodiscard]] Result<Receipt> append(const Batch& batch, const AppendOptions& options = {});
   // The short form: one stream.
   [[nodiscard]] Result<Receipt> append(std::string_view stream, Expect expect, std::span<const NewEvent> events,
