@@ -64,11 +64,16 @@ inline std::vector<std::uint64_t> naive_read(const std::vector<OwnedEvent>& log,
         (forward ? event.position < *options.from_position : event.position > *options.from_position)) {
       return false;
     }
+    if (options.recorded_until && event.recorded > *options.recorded_until) { return false; }
+    if (options.valid_until && event.valid > *options.valid_until) { return false; }
     return matches(query, event);
   };
   std::vector<std::uint64_t> positions;
   for (const OwnedEvent& event : log) {
     if (wanted(event)) { positions.push_back(event.position.value()); }
+  }
+  if (options.order == Order::kValid) {
+    std::ranges::stable_sort(positions, {}, [&](std::uint64_t position) { return log[position].valid; });
   }
   if (!forward) { std::ranges::reverse(positions); }
   if (positions.size() > options.limit) { positions.resize(options.limit); }

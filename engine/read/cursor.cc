@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <new>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "engine/log/query_keys.h"
 #include "engine/read/cursor_impl.h"
 #include "engine/read/event_access.h"
+#include "engine/read/time_search.h"
 
 namespace tidemark {
 
@@ -86,6 +88,13 @@ Status CursorImpl::start() {
   end_ = source_->visible_end(options_);
   index_ = source_->catalog().view();
   segments_ = source_->segment_list();
+  if (options_.recorded_until) {
+    const auto known =
+        engine::first_recorded_after(*source_, *index_, segments_, *options_.recorded_until, end_, options_.access);
+    if (!known) { return std::unexpected(known.error()); }
+    is_cut_ = *known < end_;
+    end_ = *known;
+  }
   const bool one_stream = query_.scope() == Query::Scope::kStream;
   count_ = end_.value();
   if (one_stream) {
@@ -101,9 +110,7 @@ Status CursorImpl::start() {
   const std::uint64_t from = **given;
   const bool from_end = backward && from >= count_;
   // What is read first lies at the end, and the end is damaged.
-  if (from_end) {
-    if (auto damage = source_->damage()) { return std::unexpected(std::move(*damage)); }
-  }
+  if (from_end && ends_damaged()) { return std::unexpected(*source_->damage()); }
   if (query_.scope() == Query::Scope::kCategory || !query_.items().empty()) {
     auto matches =
         index::find_positions(*index_, engine::key_query(query_), end_, backward ? index::Way::kDown : index::Way::kUp);
@@ -147,24 +154,13 @@ void CursorImpl::reject(const char* why) { status_ = std::unexpected(Error(Error
 const Event* CursorImpl::next() {
   if (!status_ || left_ == 0) { return nullptr; }
   try {
-    if (auto open = source_->check_open(); !open) {
-      status_ = std::move(open);
-      return nullptr;
+    if (options_.order == Order::kValid) {
+      if (!next_by_valid_time()) { return nullptr; }
+    } else {
+      do {
+        if (!advance()) { return nullptr; }
+      } while (!is_wanted());
     }
-    if (next_agreed()) { return &event_; }
-    const bool forward = options_.direction == Direction::kForward;
-    auto position = next_position();
-    if (!position) {
-      status_ = std::unexpected(std::move(position.error()));
-      return nullptr;
-    }
-    if (!*position) {
-      // What a reader was not shown is no part of what it reads.
-      if (auto damage = forward ? source_->damage() : std::nullopt) { status_ = std::unexpected(std::move(*damage)); }
-      return nullptr;
-    }
-    if (status_ = show(**position); !status_) { return nullptr; }
-    step_past(**position);
     --left_;
     return &event_;
   } catch (const std::bad_alloc&) {
@@ -173,7 +169,52 @@ const Event* CursorImpl::next() {
   }
 }
 
-// The short way of next(): to an event of a stream that was looked ahead at and has agreed. False: the long one.
+bool CursorImpl::advance() {
+  if (auto open = source_->check_open(); !open) {
+    status_ = std::move(open);
+    return false;
+  }
+  if (next_agreed()) { return true; }
+  auto position = next_position();
+  if (!position) {
+    status_ = std::unexpected(std::move(position.error()));
+    return false;
+  }
+  if (!*position) {
+    if (options_.direction == Direction::kForward && ends_damaged()) { status_ = std::unexpected(*source_->damage()); }
+    return false;
+  }
+  if (status_ = show(**position); !status_) { return false; }
+  step_past(**position);
+  return true;
+}
+
+// The first time all that matches is looked at, and comes out sorted; then each event is read again when it is its
+// turn.
+bool CursorImpl::next_by_valid_time() {
+  if (!sorted_) {
+    const std::uint64_t limit = std::exchange(left_, std::numeric_limits<std::uint64_t>::max());
+    auto sorted = std::make_unique<engine::ValidOrder>(options_.direction, limit);
+    while (advance()) {
+      if (is_wanted()) { sorted->add(event_.valid(), event_.position()); }
+    }
+    left_ = limit;
+    if (!status_) { return false; }
+    sorted->sort();
+    sorted_ = std::move(sorted);
+    located_ = 0;  // what was looked ahead at is not what comes next
+  }
+  if (auto open = source_->check_open(); !open) {
+    status_ = std::move(open);
+    return false;
+  }
+  const auto position = sorted_->next();
+  if (!position) { return false; }
+  status_ = show(*position);
+  return status_.has_value();
+}
+
+// The short way of advance(): to an event of a stream that was looked ahead at and has agreed. False: the long one.
 bool CursorImpl::next_agreed() {
   const bool forward = options_.direction == Direction::kForward;
   if (!stream_ || matches_ || (forward ? next_ >= count_ : next_ == 0)) { return false; }
@@ -182,7 +223,6 @@ bool CursorImpl::next_agreed() {
   current_ = static_cast<std::size_t>(ordinal - fetched_at_);
   if (!show_agreed(positions_[current_])) { return false; }
   next_ = forward ? next_ + 1 : next_ - 1;
-  --left_;
   return true;
 }
 

@@ -11,6 +11,7 @@
 #include "engine/log/frame_reader.h"
 #include "engine/log/read_ahead.h"
 #include "engine/read/read_source.h"
+#include "engine/read/valid_order.h"
 #include "index/key.h"
 #include "index/positions.h"
 #include "tidemark/cursor.hpp"
@@ -35,6 +36,12 @@ class CursorImpl {
   [[nodiscard]] Result<std::optional<std::uint64_t>> first_ordinal() const;
   [[nodiscard]] Result<std::optional<Position>> next_position();
   [[nodiscard]] Status show(Position position);
+  // Makes event_ the next one in position order, whatever its valid time; false at the end or on an error.
+  [[nodiscard]] bool advance();
+  [[nodiscard]] bool next_by_valid_time();
+  [[nodiscard]] bool is_wanted() const { return !options_.valid_until || event_.valid() <= *options_.valid_until; }
+  // Whether what is read ends where a damaged log cannot be read on.
+  [[nodiscard]] bool ends_damaged() const { return !is_cut_ && source_->damage().has_value(); }
   [[nodiscard]] bool next_agreed();
   [[nodiscard]] bool show_agreed(Position position);
   [[nodiscard]] Version version_of_current() const;
@@ -51,6 +58,7 @@ class CursorImpl {
   std::shared_ptr<const engine::SegmentList> segments_;
   engine::FrameReader reader_;
   Position end_;
+  bool is_cut_ = false;  // end_ is that of an earlier time
   std::uint64_t count_ = 0;
   std::uint64_t next_ = 0;  // forward: the ordinal to give next; backward: one more
   std::uint64_t left_ = 0;
@@ -62,7 +70,8 @@ class CursorImpl {
   std::array<index::Place, engine::ReadAhead::kEventsMax> places_{};  // of positions_, the first located_ of them
   std::size_t located_ = 0;
   engine::ReadAhead read_ahead_;
-  std::size_t current_ = 0;  // in positions_: what position_of gave last
+  std::size_t current_ = 0;                     // in positions_: what position_of gave last
+  std::unique_ptr<engine::ValidOrder> sorted_;  // of a read by valid time, once all was looked at
   engine::EventRecord record_;
   Event event_;
   std::vector<std::string_view> tags_;

@@ -336,9 +336,17 @@ Result<std::optional<StreamInfo>> StoreCore::stream(std::string_view name) const
 
 Result<std::vector<index::Tiers::Entry>> StoreCore::list(index::KeyKind kind, const ListOptions& options) const {
   if (auto open = check_open(); !open) { return std::unexpected(std::move(open.error())); }
-  const Position end = visible_end({});
-  if (auto damage = this->damage()) { return std::unexpected(std::move(*damage)); }
-  return catalog_.view()->list(kind, {options.prefix, options.after, options.limit}, end);
+  const Position visible = visible_end({});
+  Position end = visible;
+  const auto index = catalog_.view();
+  if (options.recorded_until) {
+    const auto known =
+        first_recorded_after(*this, *index, segments_.snapshot(), *options.recorded_until, visible, Access::kCopied);
+    if (!known) { return std::unexpected(known.error()); }
+    end = *known;
+  }
+  if (auto damage = end == visible ? this->damage() : std::nullopt) { return std::unexpected(std::move(*damage)); }
+  return index->list(kind, {options.prefix, options.after, options.limit}, end);
 }
 
 Result<std::vector<StreamInfo>> StoreCore::streams(const ListOptions& options) const {

@@ -18,6 +18,12 @@ namespace tidemark {
 
 enum class Direction : std::uint8_t { kForward, kBackward };
 
+// In which order a reader gets events; Direction::kBackward turns it round.
+enum class Order : std::uint8_t {
+  kPosition,  // as they stand in the log
+  kValid,     // by valid time, those of one valid time by position
+};
+
 // How much of the log a reader sees.
 enum class Visibility : std::uint8_t {
   kDurable,  // only what no crash can take away
@@ -41,6 +47,16 @@ struct ReadOptions {
   std::optional<Position> from_position = {};
   // At most so many events.
   std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
+  // Only what was recorded at this time or before it, inclusive: the log as it was known then. What comes later is not
+  // even looked at: the end of what is read moves down, found by looking at as many events as the number of all has
+  // binary digits. Versions count as ever.
+  std::optional<RecordedTime> recorded_until = {};
+  // Only events whose valid time is this or an earlier one, inclusive: what held in the world by then. Each event that
+  // matches is looked at for it.
+  std::optional<ValidTime> valid_until = {};
+  // kValid: the first next() reads all that matches, keeps its valid times and positions, 16 bytes an event (or for two
+  // times `limit` events, if that is less), and sorts them. kOutOfMemory if that is too much.
+  Order order = Order::kPosition;
   // Durable, or written in a store whose default durability is buffered, if not given.
   std::optional<Visibility> visibility = {};
   // See at least up to this position, inclusive, if this opening has written it: a read of one's own buffered appends.
@@ -69,8 +85,9 @@ class Cursor {
   [[nodiscard]] Status status() const;
 
   // The last position that this read could see, whether the event at it matches or not; nothing in an empty store, or
-  // if the read was refused. A decision that rests on what the cursor gave, read to its end, is guarded by
-  // Batch::fail_if_match(the same query, {.after = cursor.last_visible()}).
+  // if the read was refused. With ReadOptions::recorded_until that is the last one that was known then. A decision that
+  // rests on what the cursor gave, read to its end, is guarded by Batch::fail_if_match(the same query, {.after =
+  // cursor.last_visible()}).
   [[nodiscard]] std::optional<Position> last_visible() const;
 
   // Calls visit for every event; stops early if visit returns false (void visits all). Gives status().

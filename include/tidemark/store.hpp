@@ -82,6 +82,9 @@ struct ListOptions {
   // Only names after this one.
   std::string after = {};
   std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
+  // What was there at this recorded time, inclusive: names, versions, numbers of events and last positions as they were
+  // known then.
+  std::optional<RecordedTime> recorded_until = {};
 };
 
 // What a store holds and has done, at one moment.
