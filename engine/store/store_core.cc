@@ -225,14 +225,22 @@ Result<Subscription> StoreCore::subscribe(const Query& query, const SubscribeOpt
   try {
     if (auto open = check_open(); !open) { return std::unexpected(std::move(open.error())); }
     if (auto good = check_query(query); !good) { return std::unexpected(std::move(good.error())); }
-    const int starts = (options.from_position ? 1 : 0) + (options.from_recorded ? 1 : 0) + (options.from_end ? 1 : 0);
+    const int starts = (options.from_position ? 1 : 0) + (options.from_recorded ? 1 : 0) + (options.from_end ? 1 : 0) +
+                       (options.from_valid_point ? 1 : 0);
     if (starts > 1) {
-      return std::unexpected(Error(ErrorCode::kInvalidArgument,
-                                   "a subscription begins at one of from_position, from_recorded and from_end"));
+      return std::unexpected(
+          Error(ErrorCode::kInvalidArgument,
+                "a subscription begins at one of from_position, from_recorded, from_end and from_valid_point"));
+    }
+    if (const auto& point = options.from_valid_point; point && (!options.when_valid || point->lowest > point->read)) {
+      return std::unexpected(Error(ErrorCode::kInvalidArgument, options.when_valid
+                                                                    ? "from_valid_point is none that valid_point() gave"
+                                                                    : "from_valid_point goes with when_valid"));
     }
     SubscribeOptions how = options;
     if (salvaged_) { how.access = Access::kCopied; }
     Position first = options.from_position.value_or(Position());
+    if (options.from_valid_point) { first = options.from_valid_point->lowest; }
     if (options.from_end) { first = visible_end({.visibility = Visibility::kDurable}); }
     if (options.from_recorded) {  // what matches is held against the time too: it may lie ahead of all that there is
       const auto found = position_at(*options.from_recorded);

@@ -89,6 +89,7 @@ class StoreCore final : public LiveSource, public std::enable_shared_from_this<S
   void wait_for_move(std::uint32_t seen, const std::stop_token& stop,
                      std::optional<platform::SteadyTime> until) const override;
   Status check_live() const override;
+  RecordedTime now() const override { return environment_.clock.now(); }
 
  private:
   friend class Opener;

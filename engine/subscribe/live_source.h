@@ -20,6 +20,8 @@ class LiveSource : public ReadSource {
                              std::optional<platform::SteadyTime> until) const = 0;
   // Why nothing more will become visible, if that is so: kStoreFailed, kClosed, kReadOnly. What is visible can be read.
   [[nodiscard]] virtual Status check_live() const = 0;
+  // The time by which events are recorded.
+  [[nodiscard]] virtual RecordedTime now() const = 0;
 };
 
 }  // namespace tidemark::engine

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <new>
+#include <string>
 #include <utility>
 
 #include "engine/subscribe/subscription_impl.h"
@@ -54,6 +55,71 @@ Result<SubscriptionImpl::Found> SubscriptionImpl::find() {
   return Found::kEnd;
 }
 
+// What comes next by due time. Every event that is not read yet has been recorded when the one found was, or later, and
+// so is due then at the earliest: what is held and due before that comes first.
+Result<SubscriptionImpl::Found> SubscriptionImpl::find_due() {
+  if (due_ != nullptr) { return Found::kEvent; }
+  for (;;) {
+    auto found = find();
+    if (!found) { return found; }
+    const auto first = held_->first();
+    if (*found == Found::kEnd) {
+      const auto now = std::chrono::floor<std::chrono::microseconds>(source_->now());
+      if (!first || first->due > now || !held_->knows_all(next_)) { return Found::kEnd; }
+      return read_held(*first);
+    }
+    const auto key = engine::HeldEvents::key_of(*found_);
+    const auto recorded = engine::HeldEvents::recorded_of(*found_);
+    if (first && first->due <= recorded && *first < key) { return read_held(*first); }
+    if (!held_->was_given(key)) {
+      if (key.due <= recorded || held_->comes_late(key)) {
+        due_ = found_;
+        return Found::kEvent;
+      }
+      held_->hold(key);
+    }
+    next_ = key.position.next();
+    found_ = nullptr;
+  }
+}
+
+Result<SubscriptionImpl::Found> SubscriptionImpl::read_held(const engine::DueKey& key) {
+  ReadOptions one = options();
+  one.from_position = key.position;
+  one.limit = 1;
+  held_cursor_ = std::make_unique<CursorImpl>(source_, Query::all(), one);
+  due_ = held_cursor_->next();
+  if (due_ != nullptr) { return Found::kEvent; }
+  if (!held_cursor_->status()) { return std::unexpected(held_cursor_->status().error()); }
+  return std::unexpected(Error(ErrorCode::kDamaged, "the event at position " + std::to_string(key.position.value()) +
+                                                        " was read before, and is not there any more"));
+}
+
+const Event* SubscriptionImpl::give_due() {
+  try {
+    if (left_ != 0 && find_due() != Found::kEvent) { left_ = 0; }
+  } catch (const std::bad_alloc&) { left_ = 0; }
+  if (left_ == 0) { return nullptr; }  // why, next() finds out
+  --left_;
+  const Event* const event = std::exchange(due_, nullptr);
+  if (event == found_) {
+    held_->give(engine::HeldEvents::key_of(*event));
+    found_ = nullptr;
+    next_ = event->position().next();
+  } else {
+    held_->give_first();
+  }
+  told_ = next_;
+  return event;
+}
+
+// When to look again for what is held. The clock may be set while a thread sleeps by the steady one.
+std::optional<platform::SteadyTime> SubscriptionImpl::next_due() const {
+  if (!held_ || held_->count() == 0) { return std::nullopt; }
+  const auto now = std::chrono::floor<std::chrono::microseconds>(source_->now());
+  return Steady::now() + (std::clamp<ValidTime>(held_->first()->due, now, now + kIdleTime) - now);
+}
+
 void SubscriptionImpl::look_for_state(Position end) {
   if (next_ >= end) {
     state_ = SubscriptionState::kCaughtUp;
@@ -66,7 +132,7 @@ void SubscriptionImpl::look_for_state(Position end) {
 
 Run SubscriptionImpl::run() {
   left_ = std::max<std::uint64_t>(options_.run_events, 1);
-  return {this, found_, state_};
+  return {this, held_ ? due_ : found_, state_};
 }
 
 Run SubscriptionImpl::progress() {
@@ -84,7 +150,7 @@ Result<Run> SubscriptionImpl::next(const std::stop_token& stop, std::optional<pl
       return std::unexpected(Error(ErrorCode::kStopped, "stopped while waiting for events"));
     }
     const auto live = source_->check_live();  // before the look at the end
-    auto found = find();
+    auto found = held_ ? find_due() : find();
     if (!found) { return std::unexpected(std::move(found.error())); }
     const Position end = this->end();
     look_for_state(end);
@@ -104,6 +170,7 @@ Result<Run> SubscriptionImpl::next(const std::stop_token& stop, std::optional<pl
     const auto now = Steady::now();
     if (until && now >= *until) { return progress(); }
     std::optional<platform::SteadyTime> wake = until;
+    if (const auto due = next_due(); due && (!wake || *due < *wake)) { wake = due; }
     if (next_ > told_) {
       if (now >= idle) { return progress(); }
       wake = wake ? std::min(*wake, idle) : idle;
@@ -130,6 +197,7 @@ void SubscriptionImpl::wait(std::uint32_t seen, const std::stop_token& stop,
 }
 
 const Event* SubscriptionImpl::give() {
+  if (held_) { return give_due(); }
   if (left_ == 0 || (found_ == nullptr && (!cursor_ || (found_ = cursor_->next()) == nullptr))) {
     left_ = 0;
     return nullptr;  // why, next() finds out
@@ -141,12 +209,19 @@ const Event* SubscriptionImpl::give() {
 }
 
 std::optional<Position> SubscriptionImpl::position() const {
-  return next_ == Position(0) ? std::nullopt : std::optional(Position(next_.value() - 1));
+  const Position through = held_ ? held_->lowest(next_) : next_;
+  return through == Position(0) ? std::nullopt : std::optional(Position(through.value() - 1));
+}
+
+std::optional<ValidPoint> SubscriptionImpl::valid_point() const {
+  return held_ ? std::optional(held_->point(next_)) : std::nullopt;
 }
 
 void SubscriptionImpl::seek(Position position) {
   cursor_.reset();
-  found_ = nullptr;
+  found_ = due_ = nullptr;
+  held_cursor_.reset();
+  if (held_) { held_.emplace(); }
   left_ = 0;
   next_ = told_ = position;
   told_end_ = false;
@@ -196,11 +271,15 @@ Result<Run> Subscription::next_for(std::chrono::nanoseconds timeout, const std::
 
 std::optional<Position> Subscription::position() const { return impl_->position(); }
 
+std::optional<ValidPoint> Subscription::valid_point() const { return impl_->valid_point(); }
+
+std::uint64_t Subscription::held() const { return impl_->held(); }
+
 void Subscription::seek(Position position) { impl_->seek(position); }
 
 std::uint64_t Subscription::lag() const {
   const Position end = impl_->end();
-  const Position next = impl_->position() ? impl_->position()->next() : Position(0);
+  const Position next = impl_->read_until();
   return end > next ? end - next : 0;
 }
 

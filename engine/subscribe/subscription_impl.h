@@ -8,6 +8,7 @@
 #include <stop_token>
 
 #include "engine/read/cursor_impl.h"
+#include "engine/subscribe/held_events.h"
 #include "engine/subscribe/live_source.h"
 #include "tidemark/query.hpp"
 #include "tidemark/subscription.hpp"
@@ -25,12 +26,20 @@ class SubscriptionImpl {
         options_(options),
         next_(first),
         not_before_(options.from_recorded),
-        told_(first) {}
+        told_(first) {
+    if (options.when_valid) {
+      held_ = options.from_valid_point ? engine::HeldEvents(*options.from_valid_point) : engine::HeldEvents();
+    }
+  }
 
   [[nodiscard]] Result<Run> next(const std::stop_token& stop, std::optional<platform::SteadyTime> until);
   // The event that was found and not given yet; then the next of the run, if there is one.
   [[nodiscard]] const Event* give();
   [[nodiscard]] std::optional<Position> position() const;
+  [[nodiscard]] std::optional<ValidPoint> valid_point() const;
+  [[nodiscard]] std::uint64_t held() const { return held_ ? held_->count() : 0; }
+  // All before it was read.
+  [[nodiscard]] Position read_until() const { return next_; }
   [[nodiscard]] Position end() const { return source_->visible_end(options()); }
   void seek(Position position);
 
@@ -39,6 +48,11 @@ class SubscriptionImpl {
 
   [[nodiscard]] ReadOptions options() const;
   [[nodiscard]] Result<Found> find();
+  // The same by valid time: the event to give stands in due_.
+  [[nodiscard]] Result<Found> find_due();
+  [[nodiscard]] Result<Found> read_held(const engine::DueKey& key);
+  [[nodiscard]] const Event* give_due();
+  [[nodiscard]] std::optional<platform::SteadyTime> next_due() const;
   [[nodiscard]] Run run();
   [[nodiscard]] Run progress();
   void look_for_state(Position end);
@@ -47,8 +61,11 @@ class SubscriptionImpl {
   const std::shared_ptr<const engine::LiveSource> source_;
   const Query query_;
   const SubscribeOptions options_;
-  std::unique_ptr<CursorImpl> cursor_;      // from next_ on; none: what it could see is through
-  const Event* found_ = nullptr;            // by the cursor, and not given
+  std::unique_ptr<CursorImpl> cursor_;              // from next_ on; none: what it could see is through
+  const Event* found_ = nullptr;                    // by the cursor, and not given
+  mutable std::optional<engine::HeldEvents> held_;  // with when_valid
+  std::unique_ptr<CursorImpl> held_cursor_;         // at the held event that is to be given, or was last
+  const Event* due_ = nullptr;              // with when_valid: what is to be given, found_ or the first held one
   Position next_;                           // all before it is through
   std::optional<RecordedTime> not_before_;  // nothing that was recorded before it is given
   std::uint64_t left_ = 0;                  // events of the run

@@ -27,7 +27,19 @@ enum class SubscriptionState : std::uint8_t {
 // The state's name, such as "caught up".
 [[nodiscard]] std::string_view to_string(SubscriptionState state);
 
-// Where a subscription begins, at most one of the first three; without them at the beginning of the log.
+// How far a subscription with SubscribeOptions::when_valid has come, to go on from there: of the events before `read`
+// every one was given that comes, by due time and position, before (due, position) or is the one there; the others were
+// not. Four numbers to store beside what was built; only good for the same log and query.
+struct ValidPoint {
+  Position lowest = {};              // no event before it is still to be given: reading begins here
+  Position read = {};                // all before it was read: given, or held until it is valid
+  ValidTime due = ValidTime::min();  // of what was given, the last one by due time and position; this: nothing was
+  Position position = {};            // likewise
+
+  friend bool operator==(const ValidPoint&, const ValidPoint&) = default;
+};
+
+// Where a subscription begins, at most one of the first four; without them at the beginning of the log.
 struct SubscribeOptions {
   // The first position to give, inclusive. It may lie past the end: what comes before it is left out.
   std::optional<Position> from_position = {};
@@ -35,6 +47,14 @@ struct SubscribeOptions {
   std::optional<RecordedTime> from_recorded = {};
   // Only what becomes durable from now on.
   bool from_end = false;
+  // Where another subscription by valid time of the same query stood; only with when_valid.
+  std::optional<ValidPoint> from_valid_point = {};
+  // Holds back an event whose valid time is yet to come, until it has come. An event is due at its valid time, or when
+  // it was recorded if that is later; events are given by due time (in microseconds), then by position. One that
+  // becomes durable after others that fell due later were given comes at once. The time is the clock's, or that of the
+  // last event that was read if it is ahead of the clock. Held events take 16 bytes each, twice that while their list
+  // grows, and are read again when they are due. A clock that is set is noticed within a second.
+  bool when_valid = false;
   // A run has at most so many events; at least 1.
   std::uint64_t run_events = 256;
   // What does not match is told of by an empty run: when the end is reached, from then on once so many events were
@@ -118,11 +138,18 @@ class Subscription {
   [[nodiscard]] Result<Run> next_for(std::chrono::nanoseconds timeout, const std::stop_token& stop = {});
 
   // The last position that it is through with: of the last event that was given, or of one behind it that does not
-  // match. Nothing before the first one.
+  // match. Nothing before the first one. With when_valid none of the events up to it is held; what lies behind may have
+  // been given, so that valid_point() is what to go on from.
   [[nodiscard]] std::optional<Position> position() const;
-  // Goes on with what stands at this position or behind it, back or forth, as if it had begun there.
+  // With when_valid: what SubscribeOptions::from_valid_point takes so that each event is given once. Else nothing.
+  [[nodiscard]] std::optional<ValidPoint> valid_point() const;
+  // How many events were read and wait for their valid time.
+  [[nodiscard]] std::uint64_t held() const;
+  // Goes on with what stands at this position or behind it, back or forth, as if it had begun there; what is held is
+  // held no more.
   void seek(Position position);
-  // How many events of the log, matching or not, are durable behind position().
+  // How many events of the log, matching or not, are durable and not read yet: what lies behind position(), but with
+  // when_valid behind ValidPoint::read.
   [[nodiscard]] std::uint64_t lag() const;
 
   explicit Subscription(std::unique_ptr<detail::SubscriptionImpl> impl);  // made by Store::subscribe
