@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is done while memory runs out: every call of the public API, and what they answer when memory is there.
 #include <array>
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <stdexcept>
+#include <utility>
 
 #include "engine/recovery/verify.h"
 #include "tests/damage/trial.h"
@@ -131,6 +133,30 @@ void complete(Trial& trial) {
     return untold ? Status() : Status(std::unexpected(polled->error()));
   });
   (void)trial.wait(ticket, trial.works[0]);
+}
+
+// Follows by valid time: whatever fails, each event is given once.
+void follow_by_valid_time(Trial& trial) {
+  auto made = trial.call("subscribe", [&] { return trial.store().subscribe(Query::all(), {.when_valid = true}); });
+  if (!made || !*made) { return; }
+  Subscription& subscription = **made;
+  std::array<bool, 1000> given{};
+  std::uint64_t count = 0;
+  const auto follow = [&] {
+    const auto run = trial.call("next", [&] { return subscription.next_for(std::chrono::nanoseconds(0)); });
+    if (!run || !*run) { return; }
+    for (const Event& event : **run) {
+      bool& one = given.at(event.position().value());
+      if (std::exchange(one, true)) { trial.is_wrong("an event is given twice"); }
+      ++count;
+    }
+    if (!subscription.valid_point()) { trial.is_wrong("a subscription by valid time is at no point"); }
+  };
+  for (int tries = 0; tries < 5; ++tries) { follow(); }
+  disarm_memory();
+  const std::uint64_t events = trial.store().info().events;
+  for (int tries = 0; tries < 2000 && count < events; ++tries) { follow(); }
+  if (count != events) { trial.is_wrong("events are not given"); }
 }
 
 // A batch that could not take a stream or an event takes it when it is tried again.
@@ -303,6 +329,25 @@ std::vector<Scenario> make_scenarios() {
     read(trial, *query, {});
     read(trial, *query, {.direction = Direction::kBackward, .access = Access::kCopied});
   });
+  add("read_as_of_a_time", open_with(), [](Trial& trial) {
+    const RecordedTime last = sample(Ending::kClosed).events.back().recorded;
+    read(trial, Query::all(), {.recorded_until = last - std::chrono::nanoseconds(1), .order = Order::kValid});
+    read(trial, Query::all(),
+         {.limit = 3, .valid_until = ValidTime::max(), .order = Order::kValid, .access = Access::kCopied});
+    (void)trial.call("streams", [&] { return trial.store().streams({.recorded_until = last}); });
+  });
+  add("follow_by_valid_time", open_with([](Trial& trial) {
+        Work& work = trial.works.emplace_back().add("a", "is valid at once");
+        const auto soon = std::chrono::floor<std::chrono::microseconds>(trial.ground().environment().clock.now());
+        for (int i = 5; i > 0; --i) {
+          const std::string data = "is valid soon, " + std::to_string(i);
+          work.batch.to("a").add(
+              {.type = "Happened", .data = as_bytes(data), .valid = soon + std::chrono::microseconds(100 * i)});
+          work.lines.push_back(Work().add("a", data).lines[0]);
+        }
+        must(trial.append(work)->has_value());
+      }),
+      follow_by_valid_time);
   add("find", open_with(), find_each);
   add("look_around", open_with(), look_around);
   add("verify", files_of(Ending::kTail), [](Trial& trial) {
