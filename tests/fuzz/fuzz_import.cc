@@ -42,10 +42,10 @@ struct Imported {
   std::uint64_t skipped = 0;
 };
 
-Imported import(Store& store, const MemoryFile& file, std::uint64_t batch) {
+Imported import(Store& store, const MemoryFile& file, std::uint64_t batch, const std::string& recorded_field) {
   auto lines = LineReader::open(file.path());
   require(lines.has_value(), "a file in memory does not open");
-  Importer importer(store, *lines, batch, Progress::Mode::kNever);
+  Importer importer(store, *lines, batch, Progress::Mode::kNever, recorded_field);
   auto outcome = importer.run();
   return {std::move(outcome), importer.imported(), importer.skipped()};
 }
@@ -62,12 +62,14 @@ void require_plain_failure(const Imported& done) {
 void run_import(Bytes input) {
   if (input.empty()) { return; }
   const auto batch = 1 + static_cast<std::uint64_t>(input[0]) % 8;
+  const auto by = static_cast<std::uint64_t>(input[0]) / 8 % 4;  // what says when a line was recorded, mostly nothing
+  const std::string recorded_field = by == 1 ? "time" : by == 2 ? "at" : "";
   const MemoryFile file(input.subspan(1));
   Twin twin;
   auto store = twin.open({});
   require(store.has_value(), "a new store cannot be made");
 
-  const Imported first = import(*store, file, batch);
+  const Imported first = import(*store, file, batch, recorded_field);
   require_plain_failure(first);
   const Shown shown = read_everything(*store, false);
   require(shown.events.size() == first.imported, "other events are there than were imported");
@@ -77,7 +79,7 @@ void run_import(Bytes input) {
   });
   require(visited.has_value(), "what was imported cannot be read");
 
-  const Imported again = import(*store, file, batch);
+  const Imported again = import(*store, file, batch, recorded_field);
   require_plain_failure(again);
   require(again.imported == 0, "an import that was repeated brought more");
   require(again.outcome.has_value() == first.outcome.has_value(), "an import that was repeated ends otherwise");

@@ -31,20 +31,26 @@ std::string summary_text(const Importer& importer, double seconds, double rate) 
 }  // namespace
 
 Outcome<ExitCode> run_import(const ImportOptions& options) {
+  if (options.recorded_from && !can_name_recorded(*options.recorded_from)) {
+    return bad_input(
+        fmt::format("--recorded-from: field \"{}\" says something else; name \"time\", or a field of its own",
+                    printable(*options.recorded_from, 40)));
+  }
   Outcome<LineReader> lines = LineReader::open(options.file);
   if (!lines) { return std::unexpected(std::move(lines.error())); }
   Outcome<Store> store = open_to_write(options.store);
   if (!store) { return std::unexpected(std::move(store.error())); }
 
   const auto started = std::chrono::steady_clock::now();
-  Importer importer(*store, *lines, options.batch, options.progress);
+  Importer importer(*store, *lines, options.batch, options.progress, options.recorded_from.value_or(""));
   Outcome<void> done = importer.run();
   importer.wipe_progress();
   if (!done) {
     done.error().message +=
-        fmt::format("\n  {}; imported before it, and durable: {}",
+        fmt::format("\n  {}; {}: {}",
                     importer.in_doubt() ? "this batch may have been imported: import again to be sure"
                                         : "nothing of this batch was imported",
+                    options.recorded_from ? "imported beside it, and durable" : "imported before it, and durable",
                     counted(importer.imported(), "event"));
     return std::unexpected(std::move(done.error()));
   }

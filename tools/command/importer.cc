@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/command/importer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <fmt/format.h>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "tidemark/limits.hpp"
@@ -15,6 +17,8 @@ namespace {
 // More than the log adds to an event's own bytes, and to those of one name or tag.
 constexpr std::size_t kEventOverheadBytes = 128;
 constexpr std::size_t kNameOverheadBytes = 16;
+// Batches under way together; what they hold is bounded by the store.
+constexpr std::size_t kUnderWayMax = 4096;
 
 // Whether a text, well-formed UTF-8 as JSON is, holds a control character (U+0000 to U+001F, U+007F to U+009F).
 bool holds_control_character(std::string_view text) {
@@ -75,10 +79,24 @@ std::optional<std::string_view> find_difference(const OwnedEvent& stored, const 
 
 }  // namespace
 
-Importer::Importer(Store& store, LineReader& lines, std::uint64_t batch_events_max, Progress::Mode progress)
-    : store_(store), lines_(lines), batch_events_max_(batch_events_max), progress_(progress, "events") {}
+Importer::Importer(Store& store, LineReader& lines, std::uint64_t batch_events_max, Progress::Mode progress,
+                   std::string recorded_field)
+    : store_(store),
+      lines_(lines),
+      batch_events_max_(batch_events_max),
+      recorded_field_(std::move(recorded_field)),
+      progress_(progress, "events") {}
 
 Outcome<void> Importer::run() {
+  Outcome<void> done = take_all();
+  while (!done && !under_way_.empty()) {
+    // What is there of the rest counts, and an answer that nobody knows is told of.
+    (void)wait_until(under_way_.size() - 1);
+  }
+  return done;
+}
+
+Outcome<void> Importer::take_all() {
   while (true) {
     auto line = lines_.next();
     if (!line) { return std::unexpected(std::move(line.error())); }
@@ -87,17 +105,23 @@ Outcome<void> Importer::run() {
     if (auto taken = take(**line); !taken) { return taken; }
     progress_.update(lines_.bytes_read(), lines_.bytes_all(), imported_ + skipped_);
   }
-  return flush();
+  if (auto flushed = flush(); !flushed) { return flushed; }
+  return wait_until(0);
 }
 
 Outcome<void> Importer::take(std::string_view text) {
-  auto line = parse_import_line(text);
+  auto line = parse_import_line(text, recorded_field_);
   if (!line) { return bad_input(fmt::format("{}: column {}: {}", where(), line.error().column, line.error().reason)); }
   if (auto exceeded = find_exceeded_limit(*line)) { return bad_input(fmt::format("{}: {}", where(), *exceeded)); }
   if (!line->id) { line->id = name_based_id(text); }
+  if (line->recorded) { recorded_ = std::max(recorded_.value_or(*line->recorded), *line->recorded); }
   const std::size_t bytes = bytes_in_batch(*line);
-  if (pending_ids_.contains(*line->id) || batch_bytes_ + bytes > limits::kBatchBytesMax) {
+  const bool repeats = pending_ids_.contains(*line->id);
+  if (repeats || batch_bytes_ + bytes > limits::kBatchBytesMax || recorded_ != batch_recorded_) {
     if (auto flushed = flush(); !flushed) { return flushed; }
+  }
+  if (repeats) {
+    if (auto done = wait_until(0); !done) { return done; }
   }
   auto known = skip_if_known(*line);
   if (!known) { return std::unexpected(std::move(known.error())); }
@@ -133,7 +157,10 @@ Outcome<bool> Importer::skip_if_known(const ImportLine& line) {
 }
 
 void Importer::add(const ImportLine& line, std::size_t bytes) {
-  if (batch_.empty()) { batch_first_line_ = lines_.line_number(); }
+  if (batch_.empty()) {
+    batch_first_line_ = lines_.line_number();
+    batch_recorded_ = recorded_;
+  }
   batch_.to(line.stream)
       .add({.type = line.type,
             .data = as_bytes(line.data),
@@ -144,18 +171,14 @@ void Importer::add(const ImportLine& line, std::size_t bytes) {
   batch_bytes_ += bytes;
   batch_last_line_ = lines_.line_number();
   pending_ids_.insert(*line.id);
+  if (recorded_) { batch_ids_.push_back(*line.id); }
 }
 
 Outcome<void> Importer::flush() {
   if (batch_.empty()) { return {}; }
+  if (batch_recorded_) { return submit(); }
   Result<Receipt> receipt = store_.append(batch_, {.durability = Durability::kDurable});
-  if (!receipt) {
-    in_doubt_ = receipt.error().code() == ErrorCode::kOutcomeUnknown;
-    Failure failure(receipt.error());
-    failure.message =
-        fmt::format("{}: lines {} to {}: {}", lines_.name(), batch_first_line_, batch_last_line_, failure.message);
-    return std::unexpected(std::move(failure));
-  }
+  if (!receipt) { return std::unexpected(failure_of(receipt.error(), batch_first_line_, batch_last_line_)); }
   imported_ += batch_.event_count();
   ++batches_;
   batch_.clear();
@@ -163,6 +186,42 @@ Outcome<void> Importer::flush() {
   pending_ids_.clear();
   progress_.acknowledged(imported_ + skipped_);
   return {};
+}
+
+Outcome<void> Importer::submit() {
+  Result<Ticket> ticket = store_.submit(batch_, {.durability = Durability::kDurable, .recorded = batch_recorded_});
+  if (!ticket) { return std::unexpected(failure_of(ticket.error(), batch_first_line_, batch_last_line_)); }
+  under_way_.push_back({.ticket = std::move(*ticket),
+                        .events = batch_.event_count(),
+                        .first_line = batch_first_line_,
+                        .last_line = batch_last_line_,
+                        .ids = std::exchange(batch_ids_, {})});
+  batch_.clear();
+  batch_bytes_ = 0;
+  // By the half: whoever waits for the oldest leads, and what gathers meanwhile shares the next sync.
+  return under_way_.size() < kUnderWayMax ? Outcome<void>() : wait_until(kUnderWayMax / 2);
+}
+
+Outcome<void> Importer::wait_until(std::size_t batches) {
+  if (under_way_.size() <= batches) { return {}; }
+  while (under_way_.size() > batches) {
+    const UnderWay oldest = std::move(under_way_.front());
+    under_way_.pop_front();
+    const Result<Receipt> receipt = oldest.ticket.wait();
+    for (const EventId& id : oldest.ids) { pending_ids_.erase(id); }
+    if (!receipt) { return std::unexpected(failure_of(receipt.error(), oldest.first_line, oldest.last_line)); }
+    imported_ += oldest.events;
+    ++batches_;
+  }
+  progress_.acknowledged(imported_ + skipped_);
+  return {};
+}
+
+Failure Importer::failure_of(const Error& error, std::uint64_t first_line, std::uint64_t last_line) {
+  if (error.code() == ErrorCode::kOutcomeUnknown) { in_doubt_ = true; }
+  Failure failure(error);
+  failure.message = fmt::format("{}: lines {} to {}: {}", lines_.name(), first_line, last_line, failure.message);
+  return failure;
 }
 
 std::string Importer::where() const { return fmt::format("{}:{}", lines_.name(), lines_.line_number()); }

@@ -18,7 +18,17 @@ constexpr std::string_view kWhiteSpace = " \t\r\n";
 // Gathers the fields of the outermost object.
 class ImportLineParser final : public JsonWalker {
  public:
-  explicit ImportLineParser(std::string_view line) : line_(line) {}
+  ImportLineParser(std::string_view line, std::string_view recorded_field)
+      : line_(line), recorded_field_(recorded_field) {
+    if (recorded_field.empty()) {
+      end_ = std::end(fields_) - 1;
+    } else if (recorded_field == "time") {
+      end_ = std::end(fields_) - 1;
+      std::ranges::find(fields_, "time", &Field::name)->required = true;
+    } else {
+      end_[-1] = {.name = recorded_field, .required = true};
+    }
+  }
 
   [[nodiscard]] ImportLine& result() { return result_; }
 
@@ -48,8 +58,8 @@ class ImportLineParser final : public JsonWalker {
   bool end_array() override { return close(); }
   bool key(std::string& name) override {
     if (depth_ != 1) { return true; }
-    field_ = std::find_if(std::begin(fields_), std::end(fields_), [&](const Field& f) { return f.name == name; });
-    if (field_ == std::end(fields_)) { return refuse(fmt::format("unknown field {}", quoted(name))); }
+    field_ = std::find_if(std::begin(fields_), end_, [&](const Field& f) { return f.name == name; });
+    if (field_ == end_) { return refuse(fmt::format("unknown field {}", quoted(name))); }
     if (field_->seen) { return refuse(fmt::format("field \"{}\" is given twice", name)); }
     field_->seen = true;
     value_begin_ = reached();
@@ -57,9 +67,9 @@ class ImportLineParser final : public JsonWalker {
   }
 
   [[nodiscard]] std::optional<JsonError> find_missing() const {
-    for (const Field& field : fields_) {
-      if (field.required && !field.seen) {
-        return JsonError{.column = line_.size(), .reason = fmt::format("no field \"{}\"", field.name)};
+    for (const Field* field = std::begin(fields_); field != end_; ++field) {
+      if (field->required && !field->seen) {
+        return JsonError{.column = line_.size(), .reason = fmt::format("no field {}", quoted(field->name))};
       }
     }
     return std::nullopt;
@@ -113,16 +123,18 @@ class ImportLineParser final : public JsonWalker {
     value.remove_prefix(value.find_first_not_of(kWhiteSpace));
     (field_->name == "data" ? result_.data : result_.metadata) = value;
   }
+  bool refuse_time() {
+    return refuse(fmt::format("field {} must be a time as RFC 3339 has it, such as 2011-10-01T00:38:44.546+02:00",
+                              quoted(field_->name)));
+  }
   bool text_field(std::string value) {
     if (field_->name == "stream") {
       result_.stream = std::move(value);
     } else if (field_->name == "type") {
       result_.type = std::move(value);
-    } else if (field_->name == "time") {
-      result_.valid = parse_time(value);
-      if (!result_.valid) {
-        return refuse("field \"time\" must be a time as RFC 3339 has it, such as 2011-10-01T00:38:44.546+02:00");
-      }
+    } else if (field_->name == "time" || field_->name == recorded_field_) {
+      if (field_->name == "time" && !(result_.valid = parse_time(value))) { return refuse_time(); }
+      if (field_->name == recorded_field_ && !(result_.recorded = parse_recorded_time(value))) { return refuse_time(); }
     } else if (field_->name == "id") {
       result_.id = EventId::parse(value);
       if (!result_.id || result_.id->is_nil()) { return refuse("field \"id\" must be a UUID, not the nil one"); }
@@ -133,14 +145,17 @@ class ImportLineParser final : public JsonWalker {
   }
 
   std::string_view line_;
+  std::string_view recorded_field_;
   ImportLine result_;
-  Field fields_[7] = {{.name = "stream", .required = true},
+  Field fields_[8] = {{.name = "stream", .required = true},
                       {.name = "type", .required = true},
                       {.name = "data", .required = true, .any = true},
                       {.name = "metadata", .any = true},
                       {.name = "time"},
                       {.name = "id"},
-                      {.name = "tags"}};
+                      {.name = "tags"},
+                      {}};  // what says when it was recorded, if that has a field of its own
+  Field* end_ = std::end(fields_);
   Field* field_ = nullptr;
   const char* value_begin_ = nullptr;
   int depth_ = 0;
@@ -155,8 +170,13 @@ std::string json_string(std::string_view text) {
   return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-std::expected<ImportLine, JsonError> parse_import_line(std::string_view line) {
-  ImportLineParser reader(line);
+bool can_name_recorded(std::string_view field) {
+  constexpr std::string_view kTaken[] = {"stream", "type", "data", "metadata", "id", "tags"};
+  return !field.empty() && std::ranges::find(kTaken, field) == std::end(kTaken);
+}
+
+std::expected<ImportLine, JsonError> parse_import_line(std::string_view line, std::string_view recorded_field) {
+  ImportLineParser reader(line, recorded_field);
   if (auto error = reader.walk(line)) { return std::unexpected(*std::move(error)); }
   if (auto error = reader.find_missing()) { return std::unexpected(*std::move(error)); }
   return std::move(reader.result());

@@ -36,10 +36,16 @@ struct ImportLine {
   std::vector<std::string> tags;
   std::optional<ValidTime> valid;
   std::optional<EventId> id;
+  std::optional<RecordedTime> recorded;  // what the field that was asked for says
 };
 
 // Takes an object with the fields stream, type and data, and if wanted time, id, metadata and tags. Any other field,
 // and a field given twice, is an error, since it would be lost without a word.
-[[nodiscard]] std::expected<ImportLine, JsonError> parse_import_line(std::string_view line);
+// recorded_field, if not empty, names the field, "time" or one of its own, that says when the line was recorded; then a
+// line must have it.
+[[nodiscard]] std::expected<ImportLine, JsonError> parse_import_line(std::string_view line,
+                                                                     std::string_view recorded_field = {});
+// Whether a field of this name can say when a line was recorded: not one that says something else.
+[[nodiscard]] bool can_name_recorded(std::string_view field);
 
 }  // namespace tidemark::command

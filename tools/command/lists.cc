@@ -8,6 +8,7 @@
 #include "tools/command/opening.h"
 #include "tools/command/output.h"
 #include "tools/command/subcommands.h"
+#include "tools/command/times.h"
 
 namespace tidemark::command {
 namespace {
@@ -43,11 +44,13 @@ std::string head_text(const Listing<Info>& listing, const Output& out) {
 
 template <class Info>
 Outcome<ExitCode> list(const ListCommandOptions& options, const Listing<Info>& listing) {
+  const auto recorded_until = recorded_time_option(options.recorded_until, "--recorded-until");
+  if (!recorded_until) { return std::unexpected(recorded_until.error()); }
   const Outcome<Store> store = open_to_read(options.store);
   if (!store) { return std::unexpected(store.error()); }
   Output out;
   bool first = true;
-  ListOptions part{.prefix = options.prefix, .after = options.after};
+  ListOptions part{.prefix = options.prefix, .after = options.after, .recorded_until = *recorded_until};
   for (std::uint64_t left = options.limit; left > 0;) {
     part.limit = std::min(left, kNamesAPage);
     const Result<std::vector<Info>> page = ((*store).*listing.page)(part);

@@ -59,12 +59,18 @@ void add_import(CLI::App& app, ImportOptions& options, Run& run) {
       "tidemark import bank loan-applications.jsonl.gz\n\n"
       "A line is an object with stream, type and data, and if wanted time (RFC 3339, the valid time), id (a UUID),\n"
       "metadata and tags (an array of strings). A line without id gets one made of its bytes, so that repeating an\n"
-      "import completes it and doubles nothing.",
+      "import completes it and doubles nothing.\n"
+      "With --recorded-from, lines are recorded at the time that the field says, or at that of a line before them if\n"
+      "that is later; only lines of one time share a batch. No time may be more than a minute ahead of the clock.",
       options.store);
   sub.add_option("FILE", options.file, "The file, plain or packed by gzip; - is the standard input")->required();
   sub.add_option("--batch", options.batch, "Lines in one atomic batch")
       ->check(CLI::Range(1, 1'000'000))
       ->capture_default_str();
+  sub.add_option("--recorded-from", options.recorded_from,
+                 "The field, time or one of its own, that says when the source recorded a line (RFC 3339): for loading "
+                 "history, with the recorded times that it had")
+      ->type_name("FIELD");
   const std::map<std::string, Progress::Mode> modes{
       {"auto", Progress::Mode::kAuto}, {"plain", Progress::Mode::kPlain}, {"never", Progress::Mode::kNever}};
   sub.add_option_function<std::string>(
@@ -127,6 +133,7 @@ void add_read(CLI::App& app, ReadCommandOptions& options, Run& run) {
       app, "read", "Print the events of a stream, of a category, of types and tags, or all",
       std::string("tidemark read bank --stream loan-17 --from 3 --limit 10 --json\n"
                   "  tidemark read bank --category loan --type Approved --type Declined --backward\n"
+                  "  tidemark read bank --stream loan-17 --recorded-until 2011-12-01T00:00:00Z --order valid\n"
                   "  tidemark read bank --query '[{\"types\":[\"Submitted\"]},{\"tags\":[\"urgent\"]}]'\n\n") +
           kQueryForms + ".",
       options.store);
@@ -135,9 +142,39 @@ void add_read(CLI::App& app, ReadCommandOptions& options, Run& run) {
       ->type_name("N")
       ->check(whole_number);
   sub.add_option("--limit", options.limit, "At most so many events")->type_name("N")->check(whole_number);
+  sub.add_option("--recorded-until", options.recorded_until,
+                 "Only events that were recorded at this time (RFC 3339) or before it: the log as it was known then")
+      ->type_name("TIME");
+  sub.add_option("--valid-until", options.valid_until,
+                 "Only events whose valid time is this one (RFC 3339) or an earlier one")
+      ->type_name("TIME");
+  sub.add_option_function<std::string>(
+         "--order", [&options](const std::string& order) { options.by_valid_time = order == "valid"; },
+         "position, or valid: by valid time, for which all that matches is looked at first")
+      ->type_name("ORDER")
+      ->check(CLI::IsMember({"position", "valid"}));
   sub.add_flag("--backward", options.backward, "The latest first");
   add_json(sub, options.json, "Print one JSON object a line");
   sub.callback([&] { run = [&] { return run_read(options); }; });
+}
+
+void add_history(CLI::App& app, HistoryOptions& options, Run& run) {
+  CLI::App& sub = add_subcommand(
+      app, "history", "Print the versions of a stream, and what each changed in its JSON data",
+      "tidemark history bank loan-17\n"
+      "  tidemark history bank loan-17 --as-of 2011-12-01T00:00:00Z --json\n\n"
+      "Where the data of an event and of the one before it are JSON objects, what was changed, added (+) and removed "
+      "(-)\n"
+      "is shown, at most 20 places of an event; with --json all of it, as a JSON Patch (RFC 6902) under changes.",
+      options.store);
+  sub.add_option("STREAM", options.stream, "The stream's name")->required();
+  sub.add_option("--as-of", options.as_of, "As known at this time (RFC 3339): what was recorded then or before it")
+      ->type_name("TIME");
+  sub.add_option("--valid-at", options.valid_at,
+                 "As valid at this time (RFC 3339): what was valid from then or an earlier time")
+      ->type_name("TIME");
+  add_json(sub, options.json, "Print one JSON object a version");
+  sub.callback([&] { run = [&] { return run_history(options); }; });
 }
 
 void add_get(CLI::App& app, GetCommandOptions& options, Run& run) {
@@ -156,6 +193,9 @@ void add_list(CLI::App& app, const char* name, const char* does, const char* exa
   sub.add_option("--prefix", options.prefix, "Only names that begin with this");
   sub.add_option("--after", options.after, "Only names after this one, in the order of their bytes")->type_name("NAME");
   sub.add_option("--limit", options.limit, "At most so many names")->type_name("N")->check(whole_number);
+  sub.add_option("--recorded-until", options.recorded_until,
+                 "What was there at this recorded time (RFC 3339), with the numbers that it had then")
+      ->type_name("TIME");
   add_json(sub, options.json, "Print one JSON object a line");
   sub.callback([&options, &run, function] { run = [&options, function] { return function(options); }; });
 }
@@ -278,6 +318,7 @@ ExitCode run_command(int argc, char** argv) {
   ImportOptions import;
   AppendCommandOptions append;
   ReadCommandOptions read;
+  HistoryOptions history;
   GetCommandOptions get;
   ListCommandOptions list;
   PlainOptions plain;
@@ -297,6 +338,7 @@ ExitCode run_command(int argc, char** argv) {
   add_append(app, append, run);
   add_read(app, read, run);
   add_tail(app, tail, run);
+  add_history(app, history, run);
   add_get(app, get, run);
   add_list(app, "streams", "Print the streams, each with its last version and position",
            "tidemark streams bank --prefix loan- --limit 100", list, &run_streams, run);

@@ -8,6 +8,7 @@
 #include "tools/command/query_options.h"
 #include "tools/command/query_text.h"
 #include "tools/command/subcommands.h"
+#include "tools/command/times.h"
 
 namespace tidemark::command {
 
@@ -41,7 +42,7 @@ Outcome<Query> read_query(const ReadCommandOptions& options) {
 
 namespace {
 
-ReadOptions read_options(const ReadCommandOptions& options, const Query& query) {
+Outcome<ReadOptions> read_options(const ReadCommandOptions& options, const Query& query) {
   // Copied: a medium that fails is then an error with a place, and never a signal.
   ReadOptions read{.direction = options.backward ? Direction::kBackward : Direction::kForward,
                    .limit = options.limit,
@@ -49,6 +50,13 @@ ReadOptions read_options(const ReadCommandOptions& options, const Query& query) 
   const bool one_stream = query.scope() == Query::Scope::kStream;
   if (options.from && one_stream) { read.from_version = Version(*options.from); }
   if (options.from && !one_stream) { read.from_position = Position(*options.from); }
+  const auto recorded_until = recorded_time_option(options.recorded_until, "--recorded-until");
+  if (!recorded_until) { return std::unexpected(recorded_until.error()); }
+  const auto valid_until = valid_time_option(options.valid_until, "--valid-until");
+  if (!valid_until) { return std::unexpected(valid_until.error()); }
+  read.recorded_until = *recorded_until;
+  read.valid_until = *valid_until;
+  if (options.by_valid_time) { read.order = Order::kValid; }
   return read;
 }
 
@@ -57,9 +65,11 @@ ReadOptions read_options(const ReadCommandOptions& options, const Query& query) 
 Outcome<ExitCode> run_read(const ReadCommandOptions& options) {
   const Outcome<Query> query = read_query(options);
   if (!query) { return std::unexpected(query.error()); }
+  const Outcome<ReadOptions> how = read_options(options, *query);
+  if (!how) { return std::unexpected(how.error()); }
   const Outcome<Store> store = open_to_read(options.store);
   if (!store) { return std::unexpected(store.error()); }
-  Cursor events = store->read(*query, read_options(options, *query));
+  Cursor events = store->read(*query, *how);
   return print_events(*store, events, options.json);
 }
 

@@ -23,6 +23,7 @@ struct ImportOptions {
   StorePlace store;
   std::string file;
   std::uint64_t batch = 1000;
+  std::optional<std::string> recorded_from;  // the field that says when a line was recorded
   Progress::Mode progress = Progress::Mode::kAuto;
   bool json = false;
 };
@@ -54,10 +55,22 @@ struct ReadCommandOptions {
   std::optional<std::string> query;  // JSON, @FILE or -
   std::optional<std::uint64_t> from;
   std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
+  std::optional<std::string> recorded_until;
+  std::optional<std::string> valid_until;
+  bool by_valid_time = false;
   bool backward = false;
   bool json = false;
 };
 [[nodiscard]] Outcome<ExitCode> run_read(const ReadCommandOptions& options);
+
+struct HistoryOptions {
+  StorePlace store;
+  std::string stream;
+  std::optional<std::string> as_of;
+  std::optional<std::string> valid_at;
+  bool json = false;
+};
+[[nodiscard]] Outcome<ExitCode> run_history(const HistoryOptions& options);
 
 struct GetCommandOptions {
   StorePlace store;
@@ -72,6 +85,7 @@ struct ListCommandOptions {
   std::string prefix;
   std::string after;
   std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
+  std::optional<std::string> recorded_until;
   bool json = false;
 };
 [[nodiscard]] Outcome<ExitCode> run_streams(const ListCommandOptions& options);

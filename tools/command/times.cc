@@ -80,9 +80,12 @@ std::string format_any(Time time) {
   return format_utc(whole, time - whole);
 }
 
-}  // namespace
+struct Instant {
+  std::chrono::sys_seconds whole;
+  std::chrono::nanoseconds rest;
+};
 
-std::optional<ValidTime> parse_time(std::string_view text) {
+std::optional<Instant> parse_instant(std::string_view text) {
   using namespace std::chrono;
   Reader in(text);
   const int year_number = in.number(4, 0, 9999);
@@ -108,7 +111,46 @@ std::optional<ValidTime> parse_time(std::string_view text) {
   const year_month_day date{year(year_number), month(static_cast<unsigned>(month_number)),
                             day(static_cast<unsigned>(day_number))};
   if (!in.good_to_the_end() || !date.ok()) { return std::nullopt; }
-  return sys_days(date) + hour + minute + second - offset + floor<microseconds>(fraction);
+  return Instant{sys_days(date) + hour + minute + second - offset, fraction};
+}
+
+template <class Time>
+Outcome<std::optional<Time>> time_option(const std::optional<std::string>& text, std::string_view name,
+                                         std::optional<Time> (*parse)(std::string_view)) {
+  if (!text) { return std::nullopt; }
+  const auto time = parse(*text);
+  if (!time) {
+    return bad_input(
+        fmt::format("{}: must be a time as RFC 3339 has it, such as 2011-12-01T00:00:00Z or "
+                    "2011-10-01T00:38:44.546+02:00",
+                    name));
+  }
+  return time;
+}
+
+}  // namespace
+
+std::optional<ValidTime> parse_time(std::string_view text) {
+  const auto instant = parse_instant(text);
+  if (!instant) { return std::nullopt; }
+  return instant->whole + std::chrono::floor<std::chrono::microseconds>(instant->rest);
+}
+
+std::optional<RecordedTime> parse_recorded_time(std::string_view text) {
+  const auto instant = parse_instant(text);
+  if (!instant) { return std::nullopt; }
+  if (instant->whole < std::chrono::ceil<std::chrono::seconds>(RecordedTime::min())) { return RecordedTime::min(); }
+  if (instant->whole >= std::chrono::floor<std::chrono::seconds>(RecordedTime::max())) { return RecordedTime::max(); }
+  return instant->whole + instant->rest;
+}
+
+Outcome<std::optional<ValidTime>> valid_time_option(const std::optional<std::string>& text, std::string_view name) {
+  return time_option<ValidTime>(text, name, &parse_time);
+}
+
+Outcome<std::optional<RecordedTime>> recorded_time_option(const std::optional<std::string>& text,
+                                                          std::string_view name) {
+  return time_option<RecordedTime>(text, name, &parse_recorded_time);
 }
 
 std::string format_time(RecordedTime time) { return format_any(time); }
