@@ -91,6 +91,53 @@ class LoanData : public ::testing::Test {
     return there;
   }
 
+  // Imports a file of the first so many lines, killed at random so many times, then to its end.
+  void survive(const std::string& file, std::uint64_t lines, int kills, std::uint64_t acknowledgements,
+               const std::vector<std::string>& more) {
+    const char* given = std::getenv("TIDEMARK_TEST_SEED");  // NOLINT(concurrency-mt-unsafe): nobody sets it
+    const std::uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device()();
+    std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
+    std::mt19937_64 random(seed);
+    std::vector<std::string> call{"import", store_, file, "--batch", "200", "--progress", "plain"};
+    call.insert(call.end(), more.begin(), more.end());
+    std::uint64_t owed = 0;  // acknowledged to somebody
+    int killed = 0;
+    for (int i = 0; i < kills; ++i) {
+      Running import(call);
+      // Some acknowledgements, then a little while, so that the kill falls anywhere between two of them.
+      std::uint64_t wait_for = 1 + random() % acknowledgements;
+      const std::chrono::microseconds while_longer(random() % 3000);
+      std::uint64_t acknowledged = 0;
+      for (std::string line; import.read_line(line);) {
+        if (line.starts_with("acknowledged ")) {
+          acknowledged = std::stoull(line.substr(13));
+          if (--wait_for == 0) {
+            std::this_thread::sleep_for(while_longer);
+            import.kill();
+          }
+        }
+      }
+      if (import.wait().signal != 0) { ++killed; }
+      owed = std::max(owed, acknowledged);
+      expect_prefix_of_the_file(store_);
+      // Without a writer to decide on the end of the log, a reader shows what it can know to be durable; after recovery
+      // all that is owed must be there. Every second time the next import is the one to recover.
+      if (random() % 2 == 0) { expect_owed(owed); }
+      ASSERT_FALSE(HasFailure());
+    }
+    EXPECT_GT(killed, 0);
+    const std::uint64_t there = expect_owed(owed);
+    call.resize(3);
+    call.emplace_back("--json");
+    call.insert(call.end(), more.begin(), more.end());
+    const Ran last = run(call);
+    ASSERT_EQ(last.exit_code, 0) << last.err;
+    EXPECT_EQ(last.json()["skipped"].get<std::uint64_t>(), there);
+    EXPECT_EQ(last.json()["imported"].get<std::uint64_t>(), lines - there);
+    EXPECT_EQ(expect_prefix_of_the_file(store_), lines);
+    EXPECT_EQ(run({"verify", store_}).exit_code, 0);
+  }
+
   ToolsFolder folder_;
   std::string store_ = folder_ / "bank";
 };
@@ -161,45 +208,23 @@ TEST_F(LoanData, ArrivesAsTheFileHasIt) {
   EXPECT_THAT(report.out, HasSubstr("history of application-173688"));
 }
 
-TEST_F(LoanData, SurvivesImportsThatAreKilled) {
-  const char* given = std::getenv("TIDEMARK_TEST_SEED");  // NOLINT(concurrency-mt-unsafe): nobody sets it
-  const std::uint64_t seed = given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device()();
-  std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
-  std::mt19937_64 random(seed);
-  constexpr int kKills = 6;
-  std::uint64_t owed = 0;  // acknowledged to somebody
-  int killed = 0;
-  for (int i = 0; i < kKills; ++i) {
-    Running import({"import", store_, TIDEMARK_LOAN_DATA, "--batch", "200", "--progress", "plain"});
-    // Some acknowledgements, then a little while, so that the kill falls anywhere between two of them.
-    std::uint64_t wait_for = 1 + random() % 150;
-    const std::chrono::microseconds while_longer(random() % 3000);
-    std::uint64_t acknowledged = 0;
-    for (std::string line; import.read_line(line);) {
-      if (line.starts_with("acknowledged ")) {
-        acknowledged = std::stoull(line.substr(13));
-        if (--wait_for == 0) {
-          std::this_thread::sleep_for(while_longer);
-          import.kill();
-        }
-      }
-    }
-    if (import.wait().signal != 0) { ++killed; }
-    owed = std::max(owed, acknowledged);
-    expect_prefix_of_the_file(store_);
-    // Without a writer to decide on the end of the log, a reader shows what it can know to be durable; after recovery
-    // all that is owed must be there. Every second time the next import is the one to recover.
-    if (random() % 2 == 0) { expect_owed(owed); }
-    ASSERT_FALSE(HasFailure());
-  }
-  EXPECT_GT(killed, 0);
-  const std::uint64_t there = expect_owed(owed);
-  const Ran last = run({"import", store_, TIDEMARK_LOAN_DATA, "--json"});
-  ASSERT_EQ(last.exit_code, 0) << last.err;
-  EXPECT_EQ(last.json()["skipped"].get<std::uint64_t>(), there);
-  EXPECT_EQ(last.json()["imported"].get<std::uint64_t>(), kEvents - there);
-  EXPECT_EQ(expect_prefix_of_the_file(store_), kEvents);
-  EXPECT_EQ(run({"verify", store_}).exit_code, 0);
+TEST_F(LoanData, SurvivesImportsThatAreKilled) { survive(TIDEMARK_LOAN_DATA, kEvents, 6, 150, {}); }
+
+// With recorded times of the source many small batches are under way together; what is told of is what is there.
+TEST_F(LoanData, SurvivesImportsWithRecordedTimesThatAreKilled) {
+  constexpr std::uint64_t kSome = 40'000;
+  survive(first_loan_lines(folder_ / "some.jsonl", kSome), kSome, 4, 8, {"--recorded-from", "time"});
+  Result<Store> store = Store::open(store_, {.read_only = true, .allow_unsafe_file_system = true});
+  ASSERT_TRUE(store);
+  RecordedTime before = RecordedTime::min();
+  const Status read = store->read(Query::all()).for_each([&](const Event& event) {
+    // The highest time so far, or a little after it where its batch was full.
+    EXPECT_GE(event.recorded(), event.valid());
+    EXPECT_GE(event.recorded(), before);
+    EXPECT_LT(event.recorded() - std::max<RecordedTime>(before, event.valid()), std::chrono::microseconds(1));
+    before = event.recorded();
+  });
+  EXPECT_TRUE(read);
 }
 
 }  // namespace
