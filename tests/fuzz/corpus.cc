@@ -237,7 +237,7 @@ std::vector<std::byte> gzip(std::string_view text) {
 }
 
 void make_imports(Seeds& seeds) {
-  constexpr std::array<std::string_view, 6> kFiles{
+  constexpr std::array<std::string_view, 8> kFiles{
       "{\"stream\":\"a\",\"type\":\"T\",\"data\":{\"n\":1}}\n{\"stream\":\"a\",\"type\":\"T\",\"data\":{\"n\":1}}\n",
       "{\"stream\":\"a\",\"type\":\"T\",\"data\":null,\"time\":\"2011-10-01T00:38:44.546+02:00\","
       "\"id\":\"00112233-4455-6677-8899-aabbccddeeff\",\"metadata\":[1,2.5e3],\"tags\":[\"x\",\"y\"]}\r\n\n",
@@ -246,9 +246,21 @@ void make_imports(Seeds& seeds) {
       "{\"stream\":\"\\u00e4\\ud83d\\ude00\",\"type\":\"T\",\"data\":\"\\n\"} \n{\"stream\":1}\n",
       "{\"data\":[[[{}]]],\"type\":\"Opened\",\"stream\":\"loan-17\"}",
       "\n\n \t\n",
+      // With the recorded times of "time", then of "at".
+      "{\"stream\":\"a\",\"type\":\"T\",\"data\":1,\"time\":\"2011-10-02T00:00:00Z\"}\n"
+      "{\"stream\":\"a\",\"type\":\"T\",\"data\":2,\"time\":\"2011-10-01T00:00:00Z\"}\n"
+      "{\"stream\":\"a\",\"type\":\"T\",\"data\":3,\"time\":\"2099-10-03T00:00:00Z\"}\n",
+      "{\"stream\":\"a\",\"type\":\"T\",\"data\":1,\"at\":\"2011-10-02T00:00:00.123456789Z\"}\n"
+      "{\"stream\":\"b\",\"type\":\"T\",\"data\":2,\"time\":\"1900-10-01T00:00:00Z\",\"at\":\"2011-10-03T00:00:00+02:"
+      "00\","
+      "\"id\":\"00112233-4455-6677-8899-aabbccddeeff\"}\n"
+      "{\"stream\":\"b\",\"type\":\"T\",\"data\":2,\"time\":\"1900-10-01T00:00:00Z\",\"at\":\"2011-10-04T00:00:00Z\","
+      "\"id\":\"00112233-4455-6677-8899-aabbccddeeff\"}\n",
   };
+  constexpr std::size_t kTimed = 6;
   for (std::size_t n = 0; n < kFiles.size(); ++n) {
-    std::vector<std::byte> plain{static_cast<std::byte>(n)};
+    const std::size_t way = n < kTimed ? n : n % 8 + 8 * (1 + n - kTimed);  // see fuzz_import.cc
+    std::vector<std::byte> plain{static_cast<std::byte>(way)};
     std::vector<std::byte> packed = plain;
     plain.insert(plain.end(), as_bytes(kFiles[n]).begin(), as_bytes(kFiles[n]).end());
     const auto compressed = gzip(kFiles[n]);

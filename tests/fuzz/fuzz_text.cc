@@ -3,6 +3,7 @@
 // of files, the holder in a lock file. Method: each gets the same input; what it takes must come back from its own
 // writing.
 #include <algorithm>
+#include <chrono>
 
 #include "engine/format/segment.h"
 #include "platform/real_lock.h"
@@ -24,7 +25,13 @@ bool is_printable_ascii(std::string_view text) {
 
 void read_time(std::string_view text) {
   const auto time = command::parse_time(text);
+  const auto recorded = command::parse_recorded_time(text);
+  require(time.has_value() == recorded.has_value(), "a text is a time for one use and none for another");
   if (!time) { return; }
+  if (recorded > RecordedTime::min() && recorded < RecordedTime::max()) {
+    require(std::chrono::floor<std::chrono::microseconds>(*recorded) == *time, "a recorded time is another one");
+    require(command::parse_recorded_time(command::format_time(*recorded)) == recorded, "a recorded time is not itself");
+  }
   const std::string written = command::format_time(*time);
   // Years before 0 and past 9999 come from offsets at the edges; RFC 3339 has no way to write them.
   if (written.starts_with('-') || written.starts_with('+')) { return; }
@@ -57,6 +64,11 @@ void read_json(std::string_view text) {
     require(line->metadata.empty() || command::is_json(line->metadata), "a line's metadata is no JSON");
   } else {
     require(is_printable_ascii(line.error().reason.substr(0, 1)), "an error without a reason");
+  }
+  for (const std::string_view field : {"time", "at"}) {
+    const auto timed = command::parse_import_line(text, field);
+    require(!timed || timed->recorded, "a line without the recorded time that it must have was taken");
+    require(!timed || !error, "a line was taken that is no JSON");
   }
   require(command::is_json(command::json_string(text)), "a text's JSON is no JSON");
 }
