@@ -16,6 +16,10 @@ inline constexpr std::size_t kBatchBytesMax = std::size_t{64} << 20U;  // a batc
 inline constexpr std::size_t kQueryNamesMax = 1024;                    // types and tags of all items of a query
 inline constexpr std::size_t kConditionsMax = 256;                     // fail_if_match of one batch
 
+inline constexpr std::size_t kSnapshotBytesMax = std::size_t{16} << 20U;  // the state in one snapshot
+inline constexpr std::size_t kSnapshotSchemaBytesMax = 255;  // UTF-8 without control characters; may be empty
+inline constexpr std::uint32_t kSnapshotsPerStreamMax = 16;  // of all schemas together
+
 // Sizes that OpenOptions takes for segments.
 inline constexpr std::uint64_t kSegmentBytesMin = std::uint64_t{4} << 10U;
 inline constexpr std::uint64_t kSegmentBytesMax = std::uint64_t{1} << 30U;
