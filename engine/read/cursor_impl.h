@@ -30,6 +30,9 @@ class CursorImpl {
   // What this read can see ends before it.
   [[nodiscard]] Position end() const { return end_; }
 
+  // How many events the stream has that it reads, as far as it can see; of another query, the log.
+  [[nodiscard]] std::uint64_t ordinals() const { return count_; }
+
  private:
   void reject(const char* why);
   [[nodiscard]] Status start();

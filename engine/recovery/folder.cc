@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/format/segment.h"
+#include "engine/format/snapshot_file.h"
 
 namespace tidemark::engine {
 
@@ -19,12 +20,22 @@ Result<FolderHolds> look_at_folder(platform::FileSystem& files, const std::files
     return std::unexpected(std::move(entries.error()));
   }
   std::string foreign;
+  bool ours = false;
   for (const auto& entry : *entries) {
     if (entry.name == kSuperblockNames[0] || entry.name == kSuperblockNames[1]) { return FolderHolds::kStore; }
-    if (!is_store_file_name(entry.name) || entry.is_folder) { foreign = entry.name; }
+    if (is_snapshot_folder(entry)) { continue; }
+    const bool is_ours = is_store_file_name(entry.name) && !entry.is_folder;
+    if (!is_ours) { foreign = entry.name; }
+    ours = ours || is_ours;
   }
+  // A folder of that name alone may be anybody's.
+  if (!ours && !entries->empty() && foreign.empty()) { foreign = kSnapshotFolderName; }
   if (!foreign.empty()) { return std::unexpected(not_a_store_error(folder, foreign)); }
   return entries->empty() ? FolderHolds::kNothing : FolderHolds::kUnfinished;
+}
+
+bool is_snapshot_folder(const platform::DirectoryEntry& entry) {
+  return entry.is_folder && entry.name == kSnapshotFolderName;
 }
 
 Error no_store_error(const std::filesystem::path& folder) {

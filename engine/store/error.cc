@@ -51,6 +51,8 @@ std::string_view to_string(ErrorCode code) {
       return "unsafe file system";
     case ErrorCode::kMatchConflict:
       return "match conflict";
+    case ErrorCode::kContended:
+      return "contended";
     case ErrorCode::kOutOfMemory:
       return "out of memory";
   }

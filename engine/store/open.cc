@@ -239,7 +239,7 @@ class Opener {
     auto entries = files_.list(folder_);
     if (!entries) { return std::unexpected(std::move(entries.error())); }
     for (const auto& entry : *entries) {
-      if (entry.name == kLockName) { continue; }
+      if (entry.name == kLockName || is_snapshot_folder(entry)) { continue; }
       if (auto gone = files_.unlink(folder_ / entry.name); !gone) { return gone; }
     }
     // Whoever made the folder, and those above it, may have been killed before their names were durable. A folder that
@@ -292,7 +292,7 @@ class Opener {
     auto entries = files_.list(folder_);
     if (!entries) { return std::unexpected(std::move(entries.error())); }
     for (const auto& entry : *entries) {
-      if (entry.name == kLockName) { continue; }
+      if (entry.name == kLockName || is_snapshot_folder(entry)) { continue; }
       if (auto empty = check_unfinished(entry); !empty) { return empty; }
     }
     return {};

@@ -117,6 +117,16 @@ Result<Ticket> Store::try_submit(const Batch& batch, const AppendOptions& option
   return core_->submit(batch, options, engine::Committer::Room::kBusy);
 }
 
+Result<Receipt> Store::decide(std::string_view stream, const Decision& decision, const DecideOptions& options) {
+  try {
+    return decide(Query::stream(stream), decision, options);
+  } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
+}
+
+Result<Receipt> Store::decide(const Query& query, const Decision& decision, const DecideOptions& options) {
+  return core_->decide(query, decision, options);
+}
+
 Status Store::wait_durable(Position position, std::stop_token stop) { return core_->wait_durable(position, stop); }
 
 Cursor Store::read(const Query& query, const ReadOptions& options) const { return core_->read(query, options); }
@@ -156,6 +166,18 @@ Result<BackupReport> Store::backup(const std::filesystem::path& into, const Back
     if (!where) { return std::unexpected(where.error()); }
     return core_->backup(*where, options, progress);
   } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
+}
+
+Status Store::save_snapshot(std::string_view stream, Version version, Bytes state, const SaveSnapshotOptions& options) {
+  return core_->save_snapshot(stream, version, state, options);
+}
+
+Result<std::optional<Snapshot>> Store::snapshot(std::string_view stream, const FindSnapshotOptions& options) const {
+  return core_->snapshot(stream, options);
+}
+
+Result<PruneSnapshotsReport> Store::prune_snapshots(const PruneSnapshotsOptions& options) {
+  return core_->prune_snapshots(options);
 }
 
 StoreInfo Store::info() const { return core_->info(); }

@@ -47,7 +47,8 @@ StoreCore::StoreCore(std::filesystem::path folder, const OpenOptions& options, E
       options_(options),
       environment_(environment),
       process_(environment.machine.process()),
-      origin_(std::make_unique<OriginFile>(environment_.files, folder_)) {}
+      origin_(std::make_unique<OriginFile>(environment_.files, folder_)),
+      snapshots_(environment.files, folder_) {}
 
 std::shared_ptr<StoreCore> StoreCore::make(std::filesystem::path folder, const OpenOptions& options,
                                            Environment environment) {
@@ -108,9 +109,17 @@ Status StoreCore::check_recorded(RecordedTime time) const {
   return {};
 }
 
+Status StoreCore::check_may_append() const {
+  if (auto writable = check_writable(); !writable) { return writable; }
+  if (!turns_.is_inside()) { return {}; }
+  return std::unexpected(Error(ErrorCode::kInvalidArgument,
+                               "a decision on this store cannot append to it or decide on it again: add to the batch "
+                               "that it was given, and do the rest after it"));
+}
+
 Result<Outcome> StoreCore::begin_append(const Batch& batch, const AppendOptions& options, Committer::Room room,
                                         bool attend) {
-  if (auto writable = check_writable(); !writable) { return std::unexpected(std::move(writable.error())); }
+  if (auto writable = check_may_append(); !writable) { return std::unexpected(std::move(writable.error())); }
   auto encoded = EncodedBatch::encode(batch);
   if (!encoded) { return std::unexpected(std::move(encoded.error())); }
   if (options.recorded) {
@@ -131,18 +140,24 @@ Result<Receipt> StoreCore::append(const Batch& batch, const AppendOptions& optio
     outcome = begin_append(batch, options, Committer::Room::kWait, true);
     if (!outcome) { return std::unexpected(std::move(outcome.error())); }
   } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
-  // From here on the batch may have its place in the log: no error may say that it has not.
+  return finish_append(
+      *outcome, options.stop,
+      "stopped while waiting for the disk: the append has its place in the log and will most likely be "
+      "there; append the same batch again to be sure");
+}
+
+// From here on the batch may have its place in the log: no error may say that it has not.
+Result<Receipt> StoreCore::finish_append(const Outcome& outcome, const std::stop_token& stop,
+                                         const char* when_stopped) {
   try {
-    auto answer = committer_->wait_for(*outcome, true, options.stop);
-    if (!answer && answer.error().code() == ErrorCode::kStopped && outcome->group) {
-      return std::unexpected(Error(ErrorCode::kOutcomeUnknown,
-                                   "stopped while waiting for the disk: the append has its place in the log and will "
-                                   "most likely be there; append the same batch again to be sure"));
+    auto answer = committer_->wait_for(outcome, true, stop);
+    if (!answer && answer.error().code() == ErrorCode::kStopped && outcome.group) {
+      return std::unexpected(Error(ErrorCode::kOutcomeUnknown, when_stopped));
     }
     return answer;
   } catch (const std::bad_alloc&) {
     return std::unexpected(
-        Error(outcome->group ? ErrorCode::kOutcomeUnknown : ErrorCode::kOutOfMemory, "out of memory"));
+        Error(outcome.group ? ErrorCode::kOutcomeUnknown : ErrorCode::kOutOfMemory, "out of memory"));
   }
 }
 

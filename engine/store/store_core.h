@@ -9,8 +9,9 @@
 
 #include "engine/commit/committer.h"
 #include "engine/commit/completions.h"
-#include "engine/follow/follower.h"
+#include "engine/commit/turns.h"
 #include "engine/copy/log_source.h"
+#include "engine/follow/follower.h"
 #include "engine/format/lineage.h"
 #include "engine/log/catalog.h"
 #include "engine/log/environment.h"
@@ -20,6 +21,7 @@
 #include "engine/log/origin_file.h"
 #include "engine/log/segment.h"
 #include "engine/log/segment_maker.h"
+#include "engine/log/snapshot_files.h"
 #include "engine/log/superblock_store.h"
 #include "engine/recovery/index_healer.h"
 #include "engine/subscribe/live_source.h"
@@ -44,6 +46,8 @@ class StoreCore final : public LiveSource, public std::enable_shared_from_this<S
 
   [[nodiscard]] Result<Receipt> append(const Batch& batch, const AppendOptions& options);
   [[nodiscard]] Result<Ticket> submit(const Batch& batch, const AppendOptions& options, Committer::Room room);
+  // decide.cc
+  [[nodiscard]] Result<Receipt> decide(const Query& query, const Decision& decision, const DecideOptions& options);
   [[nodiscard]] Status wait_durable(Position position, const std::stop_token& stop);
   [[nodiscard]] Cursor read(const Query& query, const ReadOptions& options) const;
   [[nodiscard]] Result<std::optional<OwnedEvent>> event_by_id(const EventId& id) const;
@@ -54,6 +58,12 @@ class StoreCore final : public LiveSource, public std::enable_shared_from_this<S
   // The first position that was recorded at this time or later, below the end; the end if there is none.
   [[nodiscard]] Result<Position> position_at(RecordedTime time) const;
   [[nodiscard]] Result<std::optional<Position>> original_position(Position position) const;
+  // snapshots.cc
+  [[nodiscard]] Status save_snapshot(std::string_view stream, Version version, Bytes state,
+                                     const SaveSnapshotOptions& options);
+  [[nodiscard]] Result<std::optional<Snapshot>> snapshot(std::string_view stream,
+                                                         const FindSnapshotOptions& options) const;
+  [[nodiscard]] Result<PruneSnapshotsReport> prune_snapshots(const PruneSnapshotsOptions& options);
   [[nodiscard]] StoreInfo info() const;
   [[nodiscard]] const RecoveryReport& recovery() const { return report_; }
   // Appends a frame that was ordered elsewhere, as it is: its time too. kOutcomeUnknown, kStoreFailed, or kDamaged if
@@ -103,11 +113,23 @@ class StoreCore final : public LiveSource, public std::enable_shared_from_this<S
   [[nodiscard]] bool is_forked() const { return environment_.machine.process() != process_; }
   [[nodiscard]] Result<Outcome> begin_append(const Batch& batch, const AppendOptions& options, Committer::Room room,
                                              bool attend);
+  // Waits for what begin_append has answered, or given its place.
+  [[nodiscard]] Result<Receipt> finish_append(const Outcome& outcome, const std::stop_token& stop,
+                                              const char* when_stopped);
+  [[nodiscard]] Result<Outcome> decide_in_turn(const Query& query, const Decision& decision,
+                                               const DecideOptions& options, Turns::Turn& turn);
+  [[nodiscard]] Result<std::optional<Outcome>> decide_once(const Query& query, const Decision& decision,
+                                                           const DecideOptions& options, Turns::Turn& turn);
+  [[nodiscard]] FileId log_id() const;
+  [[nodiscard]] Result<std::optional<SnapshotEntry>> event_at(std::string_view stream, Version version) const;
+  [[nodiscard]] Result<bool> is_of_this_log(std::string_view stream, const SnapshotEntry& snapshot) const;
   [[nodiscard]] Status check_writable() const;
   // Of a read-only opening: what it shows by now.
   [[nodiscard]] LogPoint shown() const { return follower_ ? follower_->end() : end_; }
   [[nodiscard]] Status wait_to_see(Position position, const std::stop_token& stop) const;
   [[nodiscard]] Status check_recorded(RecordedTime time) const;
+  // Writable, and this thread is not inside a decision.
+  [[nodiscard]] Status check_may_append() const;
   [[nodiscard]] Result<std::vector<index::Tiers::Entry>> list(index::KeyKind kind, const ListOptions& options) const;
   // From now on runs of the catalog that turn out to be damaged are built again from the log.
   void heal_index(const Lineage& lineage);
@@ -140,6 +162,8 @@ class StoreCore final : public LiveSource, public std::enable_shared_from_this<S
   std::unique_ptr<Committer> committer_;       // none in a read-only opening
   Completions completions_;
   const std::unique_ptr<OriginFile> origin_;
+  Turns turns_;
+  SnapshotFiles snapshots_;
 
   std::mutex close_mutex_;
   bool close_done_ = false;          // guarded by close_mutex_

@@ -44,6 +44,7 @@ enum class ErrorCode : std::uint8_t {
   kUnsafeFileSystem = 22,  // the folder is on a file system that cannot keep the promises: see
                            // OpenOptions::allow_unsafe_file_system
   kMatchConflict = 23,     // an event matches a condition that none may; see Error::match_conflicts()
+  kContended = 25,         // other appends came between a decision and its append too often; nothing was appended
 };
 
 // The code's name, such as "version conflict".

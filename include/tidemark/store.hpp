@@ -16,11 +16,13 @@
 #include "tidemark/backup.hpp"
 #include "tidemark/batch.hpp"
 #include "tidemark/cursor.hpp"
+#include "tidemark/decide.hpp"
 #include "tidemark/error.hpp"
 #include "tidemark/event.hpp"
 #include "tidemark/expect.hpp"
 #include "tidemark/query.hpp"
 #include "tidemark/recovery_report.hpp"
+#include "tidemark/snapshot.hpp"
 #include "tidemark/subscription.hpp"
 #include "tidemark/ticket.hpp"
 #include "tidemark/types.hpp"
@@ -35,8 +37,8 @@ enum class Preallocation : std::uint8_t {
 };
 
 struct OpenOptions {
-  // Never writes, creates, cuts or locks anything; shows what is known durable. Works beside a writer, whose log it goes
-  // on to follow, and on a read-only medium.
+  // Never writes, creates, cuts or locks anything; shows what is known durable. Works beside a writer, whose log it
+  // goes on to follow, and on a read-only medium.
   bool read_only = false;
   // Make the store if there is none. A read-only opening never does.
   bool create = true;
@@ -97,7 +99,7 @@ struct StoreInfo {
   std::uint64_t events = 0;  // visible to a default read
   std::uint64_t streams = 0;
   std::uint64_t segments = 0;  // files, the prepared one included
-  std::uint64_t bytes = 0;     // of all files of the store
+  std::uint64_t bytes = 0;     // of all files of the store but its snapshots
   // The positions below this one are durable, written, sequenced.
   Position durable;
   Position written;
@@ -154,6 +156,18 @@ class Store {
   // The same, but kBusy instead of waiting for room. Ids that were used a moment ago are still waited for.
   [[nodiscard]] Result<Ticket> try_submit(const Batch& batch, const AppendOptions& options = {});
 
+  // Decides on what is there. Reads the stream, or what matches the query, calls the decision, and appends its batch if
+  // nothing else was appended to the stream, or matches, meanwhile; else it calls it again. Decisions on the same
+  // stream or query take turns in this process, and see all that this process appended before, durable or not. The
+  // decision's own expectations and conditions hold beside: what fails of them alone is the answer. A batch without
+  // events is a check of all that. Every answer, a decision's own error too, is given once what it rests on has reached
+  // the durability. With an id in the batch that the store has: the original receipt, as for an append. Errors: those
+  // of the decision, of reading, of append(), and kContended. After kOutcomeUnknown the batch is gone: open again and
+  // decide again; ids made by EventId::from_name tell whether it is there.
+  [[nodiscard]] Result<Receipt> decide(std::string_view stream, const Decision& decision,
+                                       const DecideOptions& options = {});
+  [[nodiscard]] Result<Receipt> decide(const Query& query, const Decision& decision, const DecideOptions& options = {});
+
   // Returns once the event at this position is durable. A position that nothing was appended at yet is waited for.
   [[nodiscard]] Status wait_durable(Position position, std::stop_token stop = {});
 
@@ -187,6 +201,17 @@ class Store {
   // or an earlier backup is longer than it was.
   [[nodiscard]] Result<BackupReport> backup(const std::filesystem::path& into, const BackupOptions& options = {},
                                             const CopyProgress& progress = {}) const;
+  // Keeps the state of a stream at the version of an event that it has; waits until that is durable. Derived data, so
+  // nothing is synced: a crash may take a snapshot away. kInvalidArgument, kLimitExceeded, kReadOnly, kClosed,
+  // kStopped, kStoreFailed, kNoSpace, kIo, kOutOfMemory: the ones there before are still there.
+  [[nodiscard]] Status save_snapshot(std::string_view stream, Version version, Bytes state,
+                                     const SaveSnapshotOptions& options = {});
+  // The snapshot of the highest version, if there is one that is whole and whose event is in the log. What cannot be
+  // read of snapshots counts as not there; errors are the log's: kDamaged, kIo, and kInvalidArgument, kOutOfMemory.
+  [[nodiscard]] Result<std::optional<Snapshot>> snapshot(std::string_view stream,
+                                                         const FindSnapshotOptions& options = {}) const;
+  // Looks at every file of snapshots, and takes away what the options say. kReadOnly, kClosed, kNoSpace, kIo.
+  [[nodiscard]] Result<PruneSnapshotsReport> prune_snapshots(const PruneSnapshotsOptions& options);
 
   // The one call here that throws std::bad_alloc when memory runs out.
   [[nodiscard]] StoreInfo info() const;

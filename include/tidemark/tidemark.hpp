@@ -2,9 +2,11 @@
 #pragma once
 
 // Everything a program needs to use a Tidemark store.
+#include "tidemark/aggregate.hpp"
 #include "tidemark/backup.hpp"
 #include "tidemark/batch.hpp"
 #include "tidemark/cursor.hpp"
+#include "tidemark/decide.hpp"
 #include "tidemark/error.hpp"
 #include "tidemark/event.hpp"
 #include "tidemark/expect.hpp"
@@ -15,6 +17,8 @@
 #include "tidemark/query.hpp"
 #include "tidemark/recovery_report.hpp"
 #include "tidemark/repair.hpp"
+#include "tidemark/retry.hpp"
+#include "tidemark/snapshot.hpp"
 #include "tidemark/store.hpp"
 #include "tidemark/subscription.hpp"
 #include "tidemark/ticket.hpp"

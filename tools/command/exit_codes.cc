@@ -13,6 +13,7 @@ ExitCode exit_code(ErrorCode code) {
     case ErrorCode::kClock:
       return ExitCode::kBadInput;
     case ErrorCode::kVersionConflict:
+    case ErrorCode::kContended:
     case ErrorCode::kIdConflict:
     case ErrorCode::kMatchConflict:
       return ExitCode::kConflict;
