@@ -240,6 +240,21 @@ void bad_opens(Trial& trial) {
       "verify", [&] { return engine::verify_store(nothing, ground.environment(), {}); }, ErrorCode::kNotFound);
 }
 
+// What is found was saved; what is not found, for want of memory or not, is no matter.
+void keep_snapshots(Trial& trial) {
+  Store& store = trial.store();
+  constexpr std::string_view kStates[] = {"the state at version nought, which is not a short one", "at version one"};
+  for (std::uint64_t version = 0; version < 2; ++version) {
+    (void)trial.call("save_snapshot",
+                     [&] { return store.save_snapshot("a", Version(version), as_bytes(kStates[version])); });
+    const auto found = trial.call("snapshot", [&] { return store.snapshot("a"); });
+    if (found && *found && **found && as_text((**found)->state) != kStates[(**found)->version.value()]) {
+      trial.is_wrong("a snapshot is another one");
+    }
+  }
+  (void)trial.call("prune_snapshots", [&] { return store.prune_snapshots({.keep = 1}); });
+}
+
 std::vector<Scenario> make_scenarios() {
   const auto append_all = [](Trial& trial) {
     for (const Work& work : trial.works) { (void)trial.append(work); }
@@ -297,6 +312,9 @@ std::vector<Scenario> make_scenarios() {
         trial.works.emplace_back().add("a", "other content", sample(Ending::kClosed).events[0].id);
       }),
       append_all);
+  add("decide", open_with([](Trial& trial) { trial.works.emplace_back().add("a", "decided").add("b", "as well"); }),
+      [](Trial& trial) { (void)trial.decide("a", trial.works[0]); });
+  add("keep_snapshots", open_with(), keep_snapshots);
   add("append_buffered", open_with([](Trial& trial) { trial.works.emplace_back().add("a", "one more"); }),
       [](Trial& trial) {
         const auto receipt = trial.append(trial.works[0], {.durability = Durability::kBuffered});

@@ -75,6 +75,19 @@ std::optional<Result<Receipt>> Trial::append(const Work& work, const AppendOptio
   return result;
 }
 
+std::optional<Result<Receipt>> Trial::decide(std::string_view stream, const Work& work) {
+  tried_ = true;
+  auto result = attempt("decide", [&] {
+    return store_->decide(stream, [&](Cursor& history, Batch& out) -> Status {
+      while (history.next() != nullptr) {}
+      out = work.batch;
+      return {};
+    });
+  });
+  if (result) { note(work, *result); }
+  return result;
+}
+
 std::optional<Result<Ticket>> Trial::submit(const Work& work, const AppendOptions& options) {
   tried_ = true;
   return call("submit", [&] { return store_->submit(work.batch, options); });

@@ -47,6 +47,8 @@ class Trial {
   [[nodiscard]] Store& store() { return *store_; }
   void drop_store() { store_.reset(); }
   std::optional<Result<Receipt>> append(const Work& work, const AppendOptions& options = {});
+  // The same by a decision on the stream.
+  std::optional<Result<Receipt>> decide(std::string_view stream, const Work& work);
   std::optional<Result<Ticket>> submit(const Work& work, const AppendOptions& options = {});
   std::optional<Result<Receipt>> wait(const Ticket& of, const Work& work);
 

@@ -239,6 +239,7 @@ void Stage::recovered() {
   if (auto lost = model_.cut_to(events)) { return fail(*lost); }
   model_.settle();  // a recovery makes durable what it keeps
   read();
+  check_snapshots();
 }
 
 void Stage::close() {

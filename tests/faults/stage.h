@@ -18,6 +18,9 @@
 
 namespace tidemark::faults {
 
+// A batch of the model as the store takes it.
+[[nodiscard]] Batch to_batch(const crash::ModelBatch& from);
+
 // What is left when a process or a machine goes.
 enum class Fate : std::uint8_t {
   kKilled,    // all of it: the page cache stays
@@ -109,6 +112,15 @@ class Stage {
   void wait_durable();
   // All that is durable, every way of reading it.
   void read();
+  // Like append, by a decision that looks at the batch's one stream.
+  void decide(crash::ModelBatch batch, Durability durability = Durability::kDurable);
+  // Of the stream as it is now; nothing in a failed store, or if it has no event.
+  void save_snapshot(const std::string& stream);
+  // What there is of snapshots is right.
+  void check_snapshots();
+  void prune_snapshots(const PruneSnapshotsOptions& options);
+  // Takes one file of snapshots away, or all, past the seam.
+  void lose_snapshots(bool all);
   // Takes the n-th index file away, past the seam.
   void lose_index_file(std::size_t n);
   // A cursor that goes on while others append: it shows what was durable when it was made.

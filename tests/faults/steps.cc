@@ -8,8 +8,6 @@
 
 namespace tidemark::faults {
 
-namespace {
-
 using crash::ModelBatch;
 using crash::ModelEvent;
 
@@ -26,6 +24,8 @@ Batch to_batch(const ModelBatch& from) {
   }
   return batch;
 }
+
+namespace {
 
 // With what is true of each stream as the expectation.
 Batch expecting(const ModelBatch& from, const crash::Model& model) {
