@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tidemark/cursor.hpp"
@@ -73,7 +74,7 @@ inline std::vector<std::uint64_t> naive_read(const std::vector<OwnedEvent>& log,
     if (wanted(event)) { positions.push_back(event.position.value()); }
   }
   if (options.order == Order::kValid) {
-    std::ranges::stable_sort(positions, {}, [&](std::uint64_t position) { return log[position].valid; });
+    std::ranges::sort(positions, {}, [&](std::uint64_t n) { return std::pair(log[n].valid, n); });
   }
   if (!forward) { std::ranges::reverse(positions); }
   if (positions.size() > options.limit) { positions.resize(options.limit); }
