@@ -16,6 +16,8 @@ BlockState decode_superblock(std::span<const std::byte> image, Superblock& into)
   const BlockState state = check_block(image, kSuperblockMagic, kForkFormatMajor);
   if (state != BlockState::kGood) { return state; }
   into = load_as<Superblock>(image.data());
+  const bool is_fork = into.parent_log_id != FileId{};
+  if (!is_fork && into.start.format_major > kFormatMajor) { return BlockState::kNewerFormat; }
   const bool known_state = into.state == StoreState::kRunning || into.state == StoreState::kClosed;
   return known_state ? BlockState::kGood : BlockState::kBad;
 }

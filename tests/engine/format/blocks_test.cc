@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/format/lineage.h"
 #include "engine/format/segment.h"
 #include "engine/format/superblock.h"
 #include "platform/checksum.h"
@@ -179,6 +180,11 @@ TEST(Blocks, OlderCodeRefusesAFork) {
   block.parent_log_id = {};
   EXPECT_EQ(check_block(encode_superblock(block), kSuperblockMagic, kFormatMajor), BlockState::kGood)
       << "every other store stays as it was";
+  auto unknown = encode_superblock(block);
+  store_as<std::uint16_t>(unknown.data() + offsetof(BlockStart, format_major), kForkFormatMajor);
+  store_as<std::uint32_t>(unknown.data() + offsetof(BlockStart, checksum), 0);
+  store_as(unknown.data() + offsetof(BlockStart, checksum), platform::crc32c(unknown));
+  EXPECT_EQ(decode_superblock(unknown, block), BlockState::kNewerFormat) << "format 2, and no fork: not one of ours";
 }
 
 TEST(Blocks, OneIsNotTakenForAnother) {
@@ -200,13 +206,16 @@ TEST(Blocks, AStateThatIsNotKnownIsRefused) {
 // format, not a new constant here.
 TEST(Blocks, GoldenBytes) {
   const auto all = blocks();
-  EXPECT_EQ(hex_of(std::span(all[0].bytes).first(208)),
-            "544d535553424c4b2d53450201000000101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f"
-            "303132333435363738393a3b3c3d3e3f0807060504030201090000000000000003000000020000004041424344454647"
+  Superblock no_fork = sample_superblock();
+  Lineage(no_fork.log_id).put_into(no_fork);
+  const auto plain = encode_superblock(no_fork);
+  EXPECT_EQ(hex_of(std::span(plain).first(208)),
+            "544d535553424c4bdcde6e7501000000101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f"
+            "000000000000000000000000000000000000000000000000090000000000000003000000020000004041424344454647"
             "48494a4b4c4d4e4f1817161514131211050000000000000004000000030000000b000000000000000c00000000000000"
             "0d000000000000000e000000000000000f00000000000000100000000000000011000000000000000100000000000000"
             "28272625242322213837363534333231");
-  EXPECT_TRUE(all_zero(std::span(all[0].bytes).subspan(208)));
+  EXPECT_TRUE(all_zero(std::span(plain).subspan(208)));
   EXPECT_EQ(hex_of(std::span(all[1].bytes).first(64)),
             "544d4553534547001e3b686a01000000202122232425262728292a2b2c2d2e2f07000000000000000000300000000000"
             "00001000000000000000000000000000");
@@ -216,6 +225,20 @@ TEST(Blocks, GoldenBytes) {
             "1500000000000000160000000000000017000000000000002d0000000000000001002a36fe9c971702002a36fe9c9717"
             "3837363534333231484746454443424100003f00000000000300000054535251");
   EXPECT_TRUE(all_zero(std::span(all[2].bytes).subspan(128)));
+}
+
+// Those of format 2, which only the superblocks of forks have.
+TEST(Blocks, GoldenBytesOfAFork) {
+  const auto image = encode_superblock(sample_superblock());
+  EXPECT_EQ(hex_of(std::span(image).first(232)),
+            "544d535553424c4bd0095dd702000000101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f"
+            "303132333435363738393a3b3c3d3e3f0807060504030201090000000000000003000000020000004041424344454647"
+            "48494a4b4c4d4e4f1817161514131211050000000000000004000000030000000b000000000000000c00000000000000"
+            "0d000000000000000e000000000000000f00000000000000100000000000000011000000000000000100000000000000"
+            "28272625242322213837363534333231505152535455565758595a5b5c5d5e5f4847464544434241");
+  EXPECT_TRUE(all_zero(std::span(image).subspan(232, 472 - 232)));
+  EXPECT_EQ(hex_of(std::span(image).subspan(472, 24)), "606162636465666768696a6b6c6d6e6f5857565554535251");
+  EXPECT_TRUE(all_zero(std::span(image).subspan(496)));
 }
 
 TEST(Names, SegmentFiles) {
