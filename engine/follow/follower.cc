@@ -60,7 +60,7 @@ Status Follower::start(const ScanFacts& facts, LogPoint shown) {
     edge = *built;
   }
   const std::scoped_lock lock(mutex_);
-  tail_.emplace(environment_.files, folder_, superblock_.log_id, segments_, edge);
+  tail_.emplace(environment_.files, folder_, Lineage(superblock_), segments_, edge);
   durable_ = edge.point.offset;
   publish();
   open_page();
@@ -172,14 +172,18 @@ void Follower::look_at_store() {
 // Without a page frames tell how far what stands before them was durable when they were written.
 void Follower::look_at_log() {
   const ResumePoint& edge = tail_->edge();
-  if (edge.totals.frames == 0) { return; }
-  const Segment* const segment = find_segment(*segments_.snapshot(), Offset(edge.point.offset.value() - 1));
-  if (segment == nullptr || edge.totals.end + kFrameHeaderBytes > segment->size()) { return; }
-  auto next = segment->view(edge.totals.end, kFrameHeaderBytes);
-  if (!next || all_zero(*next)) { return; }
-  auto facts = scan_log(environment_.files, folder_, superblock_, [](const ScannedFrame&) { return true; },
-                        {.start = edge, .durable = durable_});
-  if (facts && judge(facts->tail) != Verdict::kDamaged) { durable_ = std::max(durable_, facts->durable.offset); }
+  const auto list = segments_.snapshot();
+  const auto segment = std::ranges::find(*list, edge.segment, &Segment::number);
+  if (segment == list->end()) { return; }
+  const std::uint64_t size = (*segment)->size();
+  for (std::uint64_t offset = edge.totals.end; offset + kFrameHeaderBytes + kSegmentFooterBytes <= size;) {
+    const auto start = (*segment)->view(offset, kFrameHeaderBytes);
+    FrameHeader header{};
+    const FramePlace place{(*segment)->log_id(), edge.segment.value(), offset};
+    if (!start || !read_frame_header(*start, place, size, header)) { return; }
+    durable_ = std::max(durable_, Offset(header.durable));
+    offset = frame_end(offset, header.table_bytes, header.body_bytes);
+  }
 }
 
 void Follower::take_in() {
@@ -223,7 +227,7 @@ Status Follower::mend_catalog() {
 
 Result<FoundIndex> Follower::find_files() const {
   if (!environment_.index.files) { return FoundIndex{}; }
-  return find_index(environment_.files, folder_, superblock_.log_id);
+  return find_index(environment_.files, folder_, Lineage(superblock_));
 }
 
 // What the writer's index files cover need not stay in memory.

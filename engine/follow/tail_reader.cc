@@ -20,9 +20,9 @@ ResumePoint beginning_of_log() {
           .epoch = 0};
 }
 
-TailReader::TailReader(platform::FileSystem& files, std::filesystem::path folder, const FileId& log_id,
-                       Segments& segments, const ResumePoint& edge)
-    : files_(files), folder_(std::move(folder)), log_id_(log_id), segments_(segments), edge_(edge) {
+TailReader::TailReader(platform::FileSystem& files, std::filesystem::path folder, Lineage lineage, Segments& segments,
+                       const ResumePoint& edge)
+    : files_(files), folder_(std::move(folder)), lineage_(std::move(lineage)), segments_(segments), edge_(edge) {
   const auto list = segments_.snapshot();
   const auto found = std::ranges::find(*list, edge_.segment, &Segment::number);
   if (found != list->end()) { segment_ = *found; }
@@ -61,7 +61,7 @@ Result<TailReader::Found> TailReader::read_frame(Offset durable, const FrameVisi
   auto start = segment_->view(offset, kFrameHeaderBytes);
   if (!start) { return std::unexpected(std::move(start.error())); }
   FrameHeader header{};
-  if (!read_frame_header(*start, {log_id_, segment_->number().value(), offset}, segment_->size(), header)) {
+  if (!read_frame_header(*start, {segment_->log_id(), segment_->number().value(), offset}, segment_->size(), header)) {
     return Found::kNothing;
   }
   const std::uint64_t end = frame_end(offset, header.table_bytes, header.body_bytes);
@@ -108,9 +108,9 @@ Status TailReader::go_to_next_segment() {
   if (!sector) { return std::unexpected(std::move(sector.error())); }
   SegmentFooter footer{};
   const SegmentTotals& totals = edge_.totals;
-  const bool fits = decode_segment_footer(*sector, footer) == BlockState::kGood && footer.log_id == log_id_ &&
-                    footer.number == segment_->number().value() && footer.end == totals.end &&
-                    footer.frame_count == totals.frames && footer.digest == totals.digest &&
+  const bool fits = decode_segment_footer(*sector, footer) == BlockState::kGood &&
+                    footer.log_id == segment_->log_id() && footer.number == segment_->number().value() &&
+                    footer.end == totals.end && footer.frame_count == totals.frames && footer.digest == totals.digest &&
                     footer.last_trailer == totals.last_trailer;
   if (!fits) { return std::unexpected(damaged("there is neither a frame header nor the segment's footer")); }
   const SegmentNumber number = segment_->number().next();
@@ -129,7 +129,7 @@ Status TailReader::go_to_next_segment() {
     if (!size) { return std::unexpected(std::move(size.error()).with_segment(number)); }
     SegmentHeader header{};
     const bool good = *read == bytes.size() && decode_segment_header(bytes, header) == BlockState::kGood &&
-                      header.log_id == log_id_ && header.number == number.value() &&
+                      header.log_id == lineage_.log_id_at(segment_->end()) && header.number == number.value() &&
                       header.base == segment_->end().value() && header.size == *size &&
                       segment_size_is_possible(header.size);
     if (!good) {

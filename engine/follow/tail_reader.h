@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "engine/format/layout.h"
+#include "engine/format/lineage.h"
 #include "engine/log/resume_point.h"
 #include "engine/log/segment.h"
 #include "engine/recovery/scan.h"
@@ -18,7 +18,7 @@ namespace tidemark::engine {
 class TailReader {
  public:
   // The segments hold the edge's; those that come later are added.
-  TailReader(platform::FileSystem& files, std::filesystem::path folder, const FileId& log_id, Segments& segments,
+  TailReader(platform::FileSystem& files, std::filesystem::path folder, Lineage lineage, Segments& segments,
              const ResumePoint& edge);
 
   // The edge that it has come to.
@@ -38,7 +38,7 @@ class TailReader {
 
   platform::FileSystem& files_;
   const std::filesystem::path folder_;
-  const FileId log_id_;
+  const Lineage lineage_;
   Segments& segments_;
   ResumePoint edge_;
   std::shared_ptr<Segment> segment_;  // that the edge lies in

@@ -27,7 +27,7 @@ LogSource StoreCore::log_source() const {
   LogSource source;
   source.folder = folder_;
   // The end first: the list that is taken after it has all segments up to there.
-  source.end = committer_ ? committer_->marks().durable : end_;
+  source.end = committer_ ? committer_->marks().durable : shown();
   source.superblock = superblocks_ ? superblocks_->current() : superblock_;
   source.segments = segments_.snapshot();
   return source;
@@ -39,7 +39,7 @@ Status StoreCore::check_end() const {
     return std::unexpected(
         Error(ErrorCode::kInvalidArgument, "what was salvaged is copied by `tidemark repair`").with_path(folder_));
   }
-  if (damage_) { return std::unexpected(*damage_); }
+  if (auto damage = this->damage()) { return std::unexpected(std::move(*damage)); }
   if (committer_ || report_.kind != RecoveryKind::kSuspect) { return {}; }
   return std::unexpected(Error(ErrorCode::kSuspectTail,
                                "the log's end is neither whole nor plainly torn, and a copy would leave it out: decide "
@@ -60,7 +60,7 @@ Result<LogPoint> StoreCore::edge_after(Position position) const {
   if (auto open = check_open(); !open) { return std::unexpected(std::move(open.error())); }
   const Position end = visible_end({.visibility = Visibility::kDurable});
   if (position >= end) {
-    if (damage_) { return std::unexpected(*damage_); }
+    if (auto damage = this->damage()) { return std::unexpected(std::move(*damage)); }
     return std::unexpected(
         Error(ErrorCode::kInvalidArgument,
               "there is no event at position " + std::to_string(position.value()) + ": the store " +
