@@ -199,12 +199,12 @@ Status Committer::roll(Group& group) {
       durable = durable_.offset;
     }
     if (auto rolled = writer_.roll(std::move(*group.roll_to), durable, epoch_); !rolled) { return rolled; }
+    segments_.add(next);  // before anybody learns of an end that lies in it
     const std::scoped_lock lock(mutex_);
     if (failure_) { return std::unexpected(store_failed()); }
     start = {Offset(next->base().value() + kSegmentHeaderBytes), written_.position};
     set_durable(start);
   }
-  segments_.add(next);
   auto named = raise_write_limit(group.end.offset, start.offset, next->number());
   if (named) {
     const std::scoped_lock lock(mutex_);

@@ -81,6 +81,7 @@ class Backup {
       if (segment->number() > last_->number()) { break; }
       if (auto done = copy(*segment, folder / segment_file_name(segment->number()), epoch); !done) { return done; }
     }
+    if (auto put = put_checkpoints(files_, folder, source_.checkpoints); !put) { return put; }
     auto superblocks = SuperblockStore::create(files_, folder, closed_at_end(source_, environment_, epoch));
     if (!superblocks) { return std::unexpected(std::move(superblocks.error())); }
     if (auto done = OriginFile::copy(files_, source_.folder, folder, source_.end.position); !done) { return done; }
@@ -115,6 +116,7 @@ class Backup {
       if (options_.sealed == SealedSegments::kLinked && *next != last_) { done = put_blank_after(**next, *earlier); }
       if (done) { done = give_name(temporary(into_ / segment_file_name((*next)->number())), **next); }
     }
+    if (done) { done = put_checkpoints(files_, into_, source_.checkpoints); }
     if (done) {
       Superblock superblock = closed_at_end(source_, environment_, epoch);
       superblock.generation = std::max(superblock.generation, earlier->superblock().generation) + 1;

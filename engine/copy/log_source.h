@@ -3,8 +3,10 @@
 
 #include <filesystem>
 #include <memory>
+#include <vector>
 
 #include "engine/format/superblock.h"
+#include "engine/log/checkpoint_store.h"
 #include "engine/log/log_point.h"
 #include "engine/log/segment.h"
 
@@ -16,7 +18,8 @@ struct LogSource {
   std::filesystem::path folder;
   Superblock superblock;  // for what the store is
   std::shared_ptr<const SegmentList> segments;
-  LogPoint end;  // an edge between frames; all below it is durable
+  LogPoint end;                              // an edge between frames; all below it is durable
+  std::vector<CheckpointBytes> checkpoints;  // that go along
 };
 
 }  // namespace tidemark::engine

@@ -7,6 +7,7 @@
 #include <new>
 #include <utility>
 
+#include "engine/log/index_note.h"
 #include "engine/log/superblock_store.h"
 #include "engine/recovery/catalog_builder.h"
 
@@ -22,8 +23,10 @@ constexpr std::chrono::milliseconds kLookEvery{1000};
 constexpr std::chrono::milliseconds kLookWithoutPage{50};
 // How long a mark that makes no sense is left to its writer.
 constexpr std::chrono::milliseconds kUnreadWait{1};
-// With more tables in memory than this, index files are looked for that could take their place.
+// With so many tables in memory, index files are looked for that could take their place.
 constexpr std::size_t kTablesMax = 5;
+// With so much to take in, index files are looked for first.
+constexpr std::uint64_t kFarBehindBytes = std::uint64_t{16} << 20U;
 
 std::int64_t nanoseconds_of(platform::SteadyTime time) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
@@ -53,9 +56,7 @@ Status Follower::start(const ScanFacts& facts, LogPoint shown) {
     catalog_.start_with({});
   } else {
     // What lies behind may be cut off and written anew: the catalog must not know of it.
-    auto found = find_files();
-    if (!found) { return std::unexpected(std::move(found.error())); }
-    auto built = build_catalog(std::move(*found), shown.position);
+    auto built = build_catalog(catalog_.view()->runs(), shown.position);
     if (!built) { return std::unexpected(std::move(built.error())); }
     edge = *built;
   }
@@ -68,25 +69,32 @@ Status Follower::start(const ScanFacts& facts, LogPoint shown) {
   return {};
 }
 
+// A page that says nothing now is of no use: one that will is found by the next look.
 void Follower::open_page() {
   auto page = LivePageReader::open(environment_.files, folder_);
   if (!page) { return; }
+  const auto mark = (*page)->mark(superblock_.log_id, boot_id_);
+  if (!mark || mark->epoch != superblock_.epoch) { return; }
   pages_.push_back(std::move(*page));
-  seen_.store(pages_.back()->moves() - 1, std::memory_order_relaxed);  // so that its mark is read
+  seen_.store(mark->word - 1, std::memory_order_relaxed);  // so that it is read
   page_.store(pages_.back().get(), std::memory_order_release);
 }
 
 void Follower::publish() {
-  const LogPoint& point = tail_->edge().point;
-  end_offset_.store(point.offset.value(), std::memory_order_relaxed);
-  end_position_.store(point.position.value(), std::memory_order_release);  // with end(): what is below can be read
+  // With end_position(): what is below can be read.
+  end_position_.store(tail_->edge().point.position.value(), std::memory_order_release);
+  is_behind_.store(tail_->edge().point.offset < durable_, std::memory_order_relaxed);
+}
+
+Position Follower::end_position() {
+  look();
+  return Position(end_position_.load(std::memory_order_acquire));
 }
 
 LogPoint Follower::end() {
   look();
-  // The position first: an offset that is further is as durable.
-  const Position position(end_position_.load(std::memory_order_acquire));
-  return {Offset(end_offset_.load(std::memory_order_relaxed)), position};
+  const std::scoped_lock lock(mutex_);
+  return tail_->edge().point;
 }
 
 std::optional<Error> Follower::damage() const {
@@ -125,26 +133,29 @@ void Follower::look() {
   const LivePageReader* const page = page_.load(std::memory_order_acquire);
   const bool has_moved = page != nullptr && page->moves() != seen_.load(std::memory_order_relaxed);
   const auto now = environment_.clock.steady();
-  if (!has_moved && !is_due(now)) { return; }
+  if (!has_moved && !is_due(now) && !is_behind_.load(std::memory_order_relaxed)) { return; }
   const std::scoped_lock lock(mutex_);
   if (damage_) { return; }
-  look_at_page();
-  if (is_due(now)) {
+  const bool has_news = look_at_page();
+  if (!has_news || is_due(now)) {
     look_at_store();
+    (void)look_at_page();
     set_next_look(now);
   }
   take_in();
 }
 
-// A mark of an epoch that is over is as true as ever: what was durable stays.
-void Follower::look_at_page() {
+// Whether it is the page of a writer that is known. A mark of an epoch that is over is as true as ever: what was
+// durable stays. One of an epoch that no superblock tells of is another time's: somebody put the store back.
+bool Follower::look_at_page() {
   const LivePageReader* const page = page_.load(std::memory_order_relaxed);
-  if (page == nullptr) { return; }
+  if (page == nullptr) { return true; }
   const auto mark = page->mark(superblock_.log_id, boot_id_);
-  if (!mark) { return; }
+  if (!mark) { return true; }  // it is being written
+  if (mark->epoch > superblock_.epoch) { return false; }
   seen_.store(mark->word, std::memory_order_relaxed);
   durable_ = std::max(durable_, mark->durable);
-  epoch_.store(std::max(epoch_.load(std::memory_order_relaxed), mark->epoch), std::memory_order_release);
+  return true;
 }
 
 void Follower::look_at_store() {
@@ -155,18 +166,19 @@ void Follower::look_at_store() {
     set_damage(Error(ErrorCode::kDamaged, "another store stands in the folder now: open it again").with_path(folder_));
     return;
   }
+  if (now.epoch < superblock_.epoch) {
+    set_damage(Error(ErrorCode::kDamaged, "the store was put back to an older copy: open it again").with_path(folder_));
+    return;
+  }
   superblock_ = now;
   durable_ = std::max(durable_, Offset(now.durable_end));
-  epoch_.store(std::max(epoch_.load(std::memory_order_relaxed), now.epoch), std::memory_order_release);
+  epoch_.store(now.epoch, std::memory_order_release);
+  look_at_log();
   const LivePageReader* const page = page_.load(std::memory_order_relaxed);
-  auto mark = page == nullptr ? std::nullopt : page->mark(now.log_id, boot_id_);
-  if (mark && mark->epoch >= now.epoch) { return; }
+  const auto mark = page == nullptr ? std::nullopt : page->mark(now.log_id, boot_id_);
+  if (mark && mark->epoch == now.epoch) { return; }
   // There is no page, or somebody put another one in its place.
-  if (now.state == StoreState::kRunning) {
-    open_page();
-    look_at_page();
-    look_at_log();
-  }
+  if (now.state == StoreState::kRunning) { open_page(); }
 }
 
 // Without a page frames tell how far what stands before them was durable when they were written.
@@ -186,22 +198,33 @@ void Follower::look_at_log() {
   }
 }
 
+// In steps, where there is much: index files are looked for in between, so that memory does not grow with what came.
 void Follower::take_in() {
   const auto remember = [&](Status status) {
     trouble_ = std::move(status);
     is_troubled_.store(!trouble_.has_value(), std::memory_order_release);
   };
-  if (damage_ || durable_ <= tail_->edge().point.offset) { return remember({}); }
+  if (damage_) { return; }
+  if (durable_ <= tail_->edge().point.offset) { return remember({}); }
   try {
     if (auto whole = mend_catalog(); !whole) { return remember(std::move(whole)); }
+    if (durable_ - tail_->edge().point.offset > kFarBehindBytes) { use_files(); }
     CatalogBuilder builder(catalog_, nullptr, environment_.index.table_events, CatalogBuilder::Trust::kFrames);
-    auto done = tail_->read_to(durable_, [&](const ScannedFrame& frame) {
+    const FrameVisitor visit = [&](const ScannedFrame& frame) {
       if (!builder(frame)) { return false; }
       if (catalog_.newest_events() >= environment_.index.table_events) { (void)catalog_.close_table(); }
       return true;
-    });
-    publish();
-    swap_tables_for_files();
+    };
+    const std::uint64_t events_max = kTablesMax * environment_.index.table_events;
+    Status done;
+    do {
+      done = tail_->read_to(durable_, visit, events_max);
+      if (!done && done.error().code() == ErrorCode::kDamaged && builder.status()) {
+        done = tail_->read_to(durable_, visit, events_max);  // once more, before anybody is told
+      }
+      if (catalog_.view()->tables().size() >= kTablesMax) { use_files(); }
+      publish();
+    } while (done && tail_->edge().point.offset < durable_);
     if (done || !builder.status()) { return remember(builder.status()); }
     if (done.error().code() == ErrorCode::kDamaged) { return set_damage(std::move(done.error())); }
     remember(std::move(done));
@@ -219,48 +242,59 @@ Status Follower::mend_catalog() {
     catalog_.start_with({});
     return {};
   }
-  auto index = find_files();
-  if (!index) { return std::unexpected(std::move(index.error())); }
-  auto built = build_catalog(std::move(*index), known);
+  auto built = build_catalog(catalog_.view()->runs(), known);
   return built ? Status() : std::unexpected(std::move(built.error()));
 }
 
-Result<FoundIndex> Follower::find_files() const {
-  if (!environment_.index.files) { return FoundIndex{}; }
-  return find_index(environment_.files, folder_, Lineage(superblock_));
-}
-
-// What the writer's index files cover need not stay in memory.
-void Follower::swap_tables_for_files() {
+// What the writer's index files cover need not stay in memory; where they lead further than what was read so far, it
+// need not be read: nothing is indexed before it is durable. If it does not work out, all stays as it is.
+void Follower::use_files() {
   const auto view = catalog_.view();
-  if (view->tables().size() < kTablesMax || view->tables().size() == tables_) { return; }
+  if (!environment_.index.files || view->tables().size() == tables_) { return; }
   tables_ = view->tables().size();
   const Position known = view->runs().empty() ? Position(0) : view->runs().back()->end();
-  auto found = find_files();
+  auto found = find_index(environment_.files, folder_, Lineage(superblock_));
   if (!found || !found->end || found->end->point.position <= known) { return; }
-  if (found->end->point.position > tail_->edge().point.position) { return; }
-  if (build_catalog(std::move(*found), tail_->edge().point.position)) { tables_ = 1; }
-}
-
-// A catalog of index files and of what the log holds behind them takes the place of the one that is there.
-Result<ResumePoint> Follower::build_catalog(FoundIndex index, Position until) {
-  if (index.end && index.end->point.position > until) { index = {}; }
+  const ResumePoint& end = *found->end;
+  if (end.point.position <= tail_->edge().point.position) {
+    if (build_catalog(std::move(found->runs), tail_->edge().point.position)) { tables_ = 0; }
+    return;
+  }
+  if (!tail_->jump(end)) { return; }
+  durable_ = std::max(durable_, end.point.offset);
   Catalog fresh;
   fresh.heal_with(catalog_.healer());
-  fresh.start_with(index.runs);
-  std::optional<ResumePoint> last = index.end;
+  fresh.start_with(std::move(found->runs));
+  catalog_.take(std::move(fresh));
+  tables_ = 0;
+}
+
+// A catalog of these runs, as far as they do not lead further than that, and of what the log holds behind them takes
+// the place of the one that is there.
+Result<ResumePoint> Follower::build_catalog(index::Tiers::Runs runs, Position until) {
+  while (!runs.empty() && runs.back()->end() > until) { runs.pop_back(); }
+  std::optional<ResumePoint> last;
+  if (!runs.empty()) {
+    const auto note = decode_index_note(runs.back()->note());
+    if (note) {
+      last = note->at_end;
+    } else {
+      runs.clear();
+    }
+  }
+  const std::optional<ResumePoint> start = last;
+  Catalog fresh;
+  fresh.heal_with(catalog_.healer());
+  fresh.start_with(std::move(runs));
   if (!last || last->point.position < until) {
     CatalogBuilder builder(fresh, nullptr, environment_.index.table_events,
-                           index.end ? CatalogBuilder::Trust::kFrames : CatalogBuilder::Trust::kNothing);
+                           start ? CatalogBuilder::Trust::kFrames : CatalogBuilder::Trust::kNothing);
     auto facts =
         scan_log(environment_.files, folder_, superblock_, std::ref(builder),
-                 {.start = index.end, .until = until, .passed = [&](const ResumePoint& edge, Offset) { last = edge; }});
+                 {.start = start, .until = until, .passed = [&](const ResumePoint& edge, Offset) { last = edge; }});
     if (!facts) { return std::unexpected(std::move(facts.error())); }
     if (!builder.status()) { return std::unexpected(builder.status().error()); }
-    if (!last || last->point.position != until) {
-      if (index.end) { return build_catalog({}, until); }
-      return std::unexpected(tail_error(*facts, Verdict::kDamaged));
-    }
+    if (!last || last->point.position != until) { return std::unexpected(tail_error(*facts, Verdict::kDamaged)); }
   }
   catalog_.take(std::move(fresh));
   return *last;

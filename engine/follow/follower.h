@@ -43,6 +43,7 @@ class Follower {
   [[nodiscard]] Status start(const ScanFacts& facts, LogPoint shown);
 
   // What may be seen by now.
+  [[nodiscard]] Position end_position();
   [[nodiscard]] LogPoint end();
   // Why it does not go on there, although the log does.
   [[nodiscard]] std::optional<Error> damage() const;
@@ -62,15 +63,14 @@ class Follower {
   void look();
   [[nodiscard]] bool is_due(platform::SteadyTime now) const;
   void set_next_look(platform::SteadyTime now);
-  void look_at_page();
+  [[nodiscard]] bool look_at_page();
   void look_at_store();
   void look_at_log();
   void open_page();
   void take_in();
   [[nodiscard]] Status mend_catalog();
-  [[nodiscard]] Result<FoundIndex> find_files() const;
-  void swap_tables_for_files();
-  [[nodiscard]] Result<ResumePoint> build_catalog(FoundIndex index, Position until);
+  void use_files();
+  [[nodiscard]] Result<ResumePoint> build_catalog(index::Tiers::Runs runs, Position until);
   void publish();
   void set_damage(Error error);
 
@@ -85,8 +85,8 @@ class Follower {
   mutable std::mutex mutex_;
   // Guarded by mutex_.
   std::optional<TailReader> tail_;
-  Offset durable_;                                      // the log is known to be durable up to here
-  std::size_t tables_ = 1;                              // in the catalog, when index files were looked for last
+  Offset durable_;          // the log is known to be durable up to here
+  std::size_t tables_ = 0;  // in the catalog, when index files were looked for last and of no use
   std::vector<std::unique_ptr<LivePageReader>> pages_;  // the last one is in use; others may still be slept on
   std::optional<Error> damage_;
   Status trouble_;
@@ -97,7 +97,7 @@ class Follower {
   std::atomic<std::chrono::milliseconds> look_every_{};
   std::atomic<std::int64_t> next_look_ns_ = 0;  // of the steady clock: when the store is to be looked at again
   std::atomic<std::uint64_t> end_position_ = 0;
-  std::atomic<std::uint64_t> end_offset_ = 0;
+  std::atomic<bool> is_behind_ = false;  // something kept it from taking in all that is durable
   std::atomic<std::uint32_t> epoch_;
   std::atomic<bool> is_damaged_ = false;  // mirrors damage_
   std::atomic<bool> is_troubled_ = false;

@@ -41,9 +41,14 @@ Error TailReader::damaged(std::string_view what) const {
       .with_offset(Offset(edge_.totals.end));
 }
 
-Status TailReader::read_to(Offset durable, const FrameVisitor& visit) {
+Status TailReader::read_to(Offset durable, const FrameVisitor& visit, std::uint64_t events_max) {
   if (segment_ == nullptr) { return std::unexpected(damaged("its segment is not there")); }
-  while (edge_.point.offset < durable) {
+  const Position enough = edge_.point.position + events_max;
+  if (bytes_) { bytes_->forget(); }
+  while (edge_.point.offset < durable && edge_.point.position < enough) {
+    if (!bytes_) {
+      if (auto opened = open_bytes(); !opened) { return opened; }
+    }
     auto found = read_frame(durable, visit);
     if (!found) { return std::unexpected(std::move(found.error())); }
     if (*found == Found::kFrame) { continue; }
@@ -53,36 +58,37 @@ Status TailReader::read_to(Offset durable, const FrameVisitor& visit) {
   return {};
 }
 
+Status TailReader::open_bytes() {
+  auto file = segment_->open_for_reading();
+  if (!file) { return std::unexpected(std::move(file.error())); }
+  auto size = (*file)->size();
+  if (!size) { return std::unexpected(std::move(size.error()).with_segment(segment_->number())); }
+  bytes_.emplace(std::move(*file), *size, Unreadable::kFails, segment_->number(), kPieceBytes);
+  return {};
+}
+
 Result<TailReader::Found> TailReader::read_frame(Offset durable, const FrameVisitor& visit) {
   const std::uint64_t offset = edge_.totals.end;
-  if (offset + kFrameHeaderBytes + kFrameTrailerBytes + kSegmentFooterBytes > segment_->size()) {
-    return Found::kNothing;
+  auto check = look_for_frame(*bytes_, {segment_->log_id(), segment_->number().value(), offset}, segment_->size());
+  if (!check) { return std::unexpected(std::move(check.error())); }
+  if (check->state == FrameCheck::State::kNone) { return Found::kNothing; }
+  const FrameHeader& header = check->header;
+  if (check->state != FrameCheck::State::kWhole) {
+    return std::unexpected(damaged("a frame's bytes do not match its checksum"));
   }
-  auto start = segment_->view(offset, kFrameHeaderBytes);
-  if (!start) { return std::unexpected(std::move(start.error())); }
-  FrameHeader header{};
-  if (!read_frame_header(*start, {segment_->log_id(), segment_->number().value(), offset}, segment_->size(), header)) {
-    return Found::kNothing;
-  }
-  const std::uint64_t end = frame_end(offset, header.table_bytes, header.body_bytes);
-  if (segment_->base().value() + end > durable.value()) {
+  if (segment_->base().value() + check->end > durable.value()) {
     return std::unexpected(damaged("a frame goes past what is known to be durable"));
   }
   if (auto good = check_frame(header); !good) { return std::unexpected(std::move(good.error())); }
-  auto frame = segment_->view(offset, end - offset);
-  if (!frame) { return std::unexpected(std::move(frame.error())); }
-  if (!frame_is_whole(*frame, header)) { return std::unexpected(damaged("a frame's bytes do not match its checksum")); }
-  const auto table = frame->subspan(kFrameHeaderBytes, header.table_bytes);
-  const auto body = frame->subspan(kFrameHeaderBytes + header.table_bytes, header.body_bytes);
+  const auto table = check->frame.subspan(kFrameHeaderBytes, header.table_bytes);
+  const auto body = check->frame.subspan(kFrameHeaderBytes + header.table_bytes, header.body_bytes);
   const auto view = BodyView::open(header, table, body, true);
   const bool table_is_right = static_cast<std::uint32_t>(platform::xxh3_64(table)) == header.table_check;
   if (!view || !table_is_right || !visit({*segment_, offset, header, *view})) {
     return std::unexpected(damaged("a frame's events cannot be decoded"));
   }
-  segment_->set_verified(offset);
-  const std::uint64_t trailer = right_trailer(*frame, header);
-  edge_.totals.add(header, trailer, end);
-  edge_.point = {Offset(segment_->base().value() + end), edge_.totals.next_position};
+  edge_.totals.add(header, check->trailer, check->end);
+  edge_.point = {Offset(segment_->base().value() + check->end), edge_.totals.next_position};
   edge_.recorded_ns = header.recorded_ns;
   edge_.epoch = header.epoch;
   return Found::kFrame;
@@ -104,7 +110,7 @@ Status TailReader::check_frame(const FrameHeader& header) const {
 
 // The log goes on behind this segment, so that its footer tells where its frames end.
 Status TailReader::go_to_next_segment() {
-  auto sector = segment_->view(segment_->size() - kSegmentFooterBytes, kSegmentFooterBytes);
+  auto sector = bytes_->only(segment_->size() - kSegmentFooterBytes, kSegmentFooterBytes);
   if (!sector) { return std::unexpected(std::move(sector.error())); }
   SegmentFooter footer{};
   const SegmentTotals& totals = edge_.totals;
@@ -113,34 +119,53 @@ Status TailReader::go_to_next_segment() {
                     footer.end == totals.end && footer.frame_count == totals.frames && footer.digest == totals.digest &&
                     footer.last_trailer == totals.last_trailer;
   if (!fits) { return std::unexpected(damaged("there is neither a frame header nor the segment's footer")); }
-  const SegmentNumber number = segment_->number().next();
-  const auto list = segments_.snapshot();
-  auto next = std::ranges::find(*list, number, &Segment::number);
-  if (next != list->end()) {
-    segment_ = *next;
-  } else {
-    const std::filesystem::path path = folder_ / segment_file_name(number);
-    auto file = files_.open(path, platform::OpenMode::kRead);
-    if (!file) { return std::unexpected(std::move(file.error()).with_segment(number)); }
-    std::array<std::byte, kSegmentHeaderBytes> bytes{};
-    auto read = platform::read_up_to(**file, bytes, 0);
-    if (!read) { return std::unexpected(std::move(read.error()).with_segment(number)); }
-    auto size = (*file)->size();
-    if (!size) { return std::unexpected(std::move(size.error()).with_segment(number)); }
-    SegmentHeader header{};
-    const bool good = *read == bytes.size() && decode_segment_header(bytes, header) == BlockState::kGood &&
-                      header.log_id == lineage_.log_id_at(segment_->end()) && header.number == number.value() &&
-                      header.base == segment_->end().value() && header.size == *size &&
-                      segment_size_is_possible(header.size);
-    if (!good) {
-      return std::unexpected(damaged("the next segment has no readable header, or is not the one that belongs here"));
-    }
-    segment_ = std::make_shared<Segment>(files_, path, header);
-    segments_.add(segment_);
-  }
-  edge_.segment = number;
+  if (auto done = enter_segment_after(); !done) { return done; }
+  edge_.segment = segment_->number();
   edge_.totals = totals.next();
   edge_.point.offset = Offset(segment_->base().value() + kSegmentHeaderBytes);
+  return {};
+}
+
+Status TailReader::enter_segment_after() {
+  const SegmentNumber number = segment_->number().next();
+  const auto list = segments_.snapshot();
+  const auto known = std::ranges::find(*list, number, &Segment::number);
+  if (known != list->end()) {
+    segment_ = *known;
+    bytes_.reset();
+    return {};
+  }
+  const std::filesystem::path path = folder_ / segment_file_name(number);
+  auto file = files_.open(path, platform::OpenMode::kRead);
+  if (!file) { return std::unexpected(std::move(file.error()).with_segment(number)); }
+  std::array<std::byte, kSegmentHeaderBytes> bytes{};
+  auto read = platform::read_up_to(**file, bytes, 0);
+  if (!read) { return std::unexpected(std::move(read.error()).with_segment(number)); }
+  auto size = (*file)->size();
+  if (!size) { return std::unexpected(std::move(size.error()).with_segment(number)); }
+  SegmentHeader header{};
+  const bool good = *read == bytes.size() && decode_segment_header(bytes, header) == BlockState::kGood &&
+                    header.log_id == lineage_.log_id_at(segment_->end()) && header.number == number.value() &&
+                    header.base == segment_->end().value() && header.size == *size &&
+                    segment_size_is_possible(header.size);
+  if (!good) {
+    return std::unexpected(damaged("the next segment has no readable header, or is not the one that belongs here"));
+  }
+  segment_ = std::make_shared<Segment>(files_, path, header);
+  segments_.add(segment_);
+  bytes_.reset();
+  return {};
+}
+
+Status TailReader::jump(const ResumePoint& edge) {
+  while (segment_ != nullptr && segment_->number() < edge.segment) {
+    if (auto done = enter_segment_after(); !done) { return done; }
+  }
+  if (segment_ == nullptr || segment_->number() != edge.segment) {
+    return std::unexpected(damaged("its segment is not there"));
+  }
+  bytes_.reset();
+  edge_ = edge;
   return {};
 }
 

@@ -3,11 +3,13 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "engine/format/lineage.h"
 #include "engine/log/resume_point.h"
 #include "engine/log/segment.h"
 #include "engine/recovery/scan.h"
+#include "engine/recovery/segment_bytes.h"
 #include "platform/file_system.h"
 #include "tidemark/error.hpp"
 
@@ -24,13 +26,22 @@ class TailReader {
   // The edge that it has come to.
   [[nodiscard]] const ResumePoint& edge() const { return edge_; }
 
-  // Visits each whole frame up to that offset. After an error the edge stands behind the last frame that was visited
-  // well. kDamaged: what is durable is not there, or not whole; kUnsupportedFormat; kIo.
-  [[nodiscard]] Status read_to(Offset durable, const FrameVisitor& visit);
+  // Visits each whole frame up to that offset, or until so many events were visited. After an error the edge stands
+  // behind the last frame that was visited well. kDamaged: what is durable is not there, or not whole;
+  // kUnsupportedFormat; kIo.
+  [[nodiscard]] Status read_to(Offset durable, const FrameVisitor& visit, std::uint64_t events_max);
+  // Goes on from a later edge, which somebody else has found right. After an error it stands where it stood, but for
+  // segments that were added.
+  [[nodiscard]] Status jump(const ResumePoint& edge);
 
  private:
   enum class Found : std::uint8_t { kFrame, kNothing };
 
+  // Small: most often a frame or two has come.
+  static constexpr std::uint64_t kPieceBytes = std::uint64_t{16} << 10U;
+
+  [[nodiscard]] Status open_bytes();
+  [[nodiscard]] Status enter_segment_after();
   [[nodiscard]] Result<Found> read_frame(Offset durable, const FrameVisitor& visit);
   [[nodiscard]] Status check_frame(const FrameHeader& header) const;
   [[nodiscard]] Status go_to_next_segment();
@@ -41,7 +52,8 @@ class TailReader {
   const Lineage lineage_;
   Segments& segments_;
   ResumePoint edge_;
-  std::shared_ptr<Segment> segment_;  // that the edge lies in
+  std::shared_ptr<Segment> segment_;   // that the edge lies in
+  std::optional<SegmentBytes> bytes_;  // of it; read with pread: a medium that fails is an error
 };
 
 // The edge before the first frame of a log.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "engine/format/checkpoint_file.h"
 #include "engine/format/index_file.h"
 #include "engine/format/live_page.h"
 #include "engine/format/origin.h"
@@ -82,8 +83,9 @@ std::string rejected_file_name(std::uint32_t epoch) { return std::string(kReject
 
 bool is_store_file_name(std::string_view name) {
   return name == kSuperblockNames[0] || name == kSuperblockNames[1] || name == kLockName || name == kLivePageName ||
-         name == kOriginName || name.starts_with(kRejectedPrefix) || parse_segment_file_name(name).has_value() ||
-         parse_index_file_name(name).has_value() || is_temporary_index_file_name(name) ||
+         name == kOriginName || is_checkpoint_file_name(name) || name.starts_with(kRejectedPrefix) ||
+         parse_segment_file_name(name).has_value() || parse_index_file_name(name).has_value() ||
+         is_temporary_index_file_name(name) ||
          (name.ends_with(kTemporarySuffix) &&
           (name.starts_with(kSegmentPrefix) || name.starts_with("super-") || name.starts_with(kRejectedPrefix)));
 }

@@ -94,7 +94,9 @@ Result<std::unique_ptr<LivePageReader>> LivePageReader::open(platform::FileSyste
 }
 
 std::optional<LiveMark> LivePageReader::mark(const FileId& log_id, const FileId& boot_id) const {
-  return read_live_mark(mapping_->bytes(), log_id, boot_id);
+  const auto mark = read_live_mark(mapping_->bytes(), log_id, boot_id);
+  std::atomic_thread_fence(std::memory_order_acquire);  // what the mark calls durable is read after it
+  return mark;
 }
 
 }  // namespace tidemark::engine

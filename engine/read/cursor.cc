@@ -85,7 +85,7 @@ CursorImpl::CursorImpl(std::shared_ptr<const engine::ReadSource> source, const Q
 }
 
 Status CursorImpl::start() {
-  end_ = source_->visible_end(options_);
+  end_ = visible_ = source_->visible_end(options_);
   index_ = source_->catalog().view();
   segments_ = source_->segment_list();
   if (options_.recorded_until) {

@@ -44,7 +44,9 @@ class CursorImpl {
   [[nodiscard]] bool next_by_valid_time();
   [[nodiscard]] bool is_wanted() const { return !options_.valid_until || event_.valid() <= *options_.valid_until; }
   // Whether what is read ends where a damaged log cannot be read on.
-  [[nodiscard]] bool ends_damaged() const { return !is_cut_ && source_->damage().has_value(); }
+  [[nodiscard]] bool ends_damaged() const {
+    return !is_cut_ && source_->damage().has_value() && visible_ == source_->visible_end(options_);
+  }
   [[nodiscard]] bool next_agreed();
   [[nodiscard]] bool show_agreed(Position position);
   [[nodiscard]] Version version_of_current() const;
@@ -61,6 +63,7 @@ class CursorImpl {
   std::shared_ptr<const engine::SegmentList> segments_;
   engine::FrameReader reader_;
   Position end_;
+  Position visible_;     // what was visible when the read began
   bool is_cut_ = false;  // end_ is that of an earlier time
   std::uint64_t count_ = 0;
   std::uint64_t next_ = 0;  // forward: the ordinal to give next; backward: one more

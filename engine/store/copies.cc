@@ -40,7 +40,9 @@ Status StoreCore::check_end() const {
         Error(ErrorCode::kInvalidArgument, "what was salvaged is copied by `tidemark repair`").with_path(folder_));
   }
   if (auto damage = this->damage()) { return std::unexpected(std::move(*damage)); }
-  if (committer_ || report_.kind != RecoveryKind::kSuspect) { return {}; }
+  const bool is_decided = committer_ || report_.kind != RecoveryKind::kSuspect ||
+                          (follower_ && follower_->epoch() > report_.epoch);  // by a writer that came since
+  if (is_decided) { return {}; }
   return std::unexpected(Error(ErrorCode::kSuspectTail,
                                "the log's end is neither whole nor plainly torn, and a copy would leave it out: decide "
                                "on it first (`tidemark recover`)")
@@ -52,7 +54,11 @@ Result<BackupReport> StoreCore::backup(const std::filesystem::path& into, const 
   try {
     if (auto open = check_open(); !open) { return std::unexpected(std::move(open.error())); }
     if (auto whole = check_end(); !whole) { return std::unexpected(std::move(whole.error())); }
-    return back_up(log_source(), into, options, environment_, progress);
+    auto checkpoints = take_checkpoints(environment_.files, folder_);
+    if (!checkpoints) { return std::unexpected(checkpoints.error()); }
+    LogSource source = log_source();
+    source.checkpoints = std::move(*checkpoints);
+    return back_up(source, into, options, environment_, progress);
   } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
 }
 
@@ -98,14 +104,17 @@ Result<ForkReport> fork_store(const std::filesystem::path& folder, const std::fi
         folder, {.read_only = true, .create = false, .allow_unsafe_file_system = options.allow_unsafe_file_system},
         environment);
     if (!core) { return std::unexpected(std::move(core.error())); }
-    LogSource source = (*core)->log_source();
+    std::optional<LogPoint> end;
     if (options.at) {
       auto edge = (*core)->edge_after(*options.at);
       if (!edge) { return std::unexpected(std::move(edge.error())); }
-      source.end = *edge;
+      end = *edge;
     } else if (auto whole = (*core)->check_end(); !whole) {
       return std::unexpected(std::move(whole.error()));
     }
+    // After the look at the end, which may have added segments.
+    LogSource source = (*core)->log_source();
+    source.end = end.value_or(source.end);
     return fork_log(source, into, options, environment, progress);
   } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
 }

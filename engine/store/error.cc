@@ -51,6 +51,10 @@ std::string_view to_string(ErrorCode code) {
       return "unsafe file system";
     case ErrorCode::kMatchConflict:
       return "match conflict";
+    case ErrorCode::kCheckpointUnknown:
+      return "checkpoint unknown";
+    case ErrorCode::kHandlerFailed:
+      return "handler failed";
     case ErrorCode::kContended:
       return "contended";
     case ErrorCode::kOutOfMemory:

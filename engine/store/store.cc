@@ -41,6 +41,19 @@ Result<std::filesystem::path> absolute_folder(const std::filesystem::path& folde
       Error(ErrorCode::kInvalidArgument, "the folder's name is empty, or has no absolute path").with_path(folder));
 }
 
+// By the folder itself and not by a name of it: a link may lead into a store.
+Result<std::filesystem::path> real_folder(const std::filesystem::path& folder) {
+  auto absolute = absolute_folder(folder);
+  if (!absolute) { return absolute; }
+  std::error_code error;
+  auto real = std::filesystem::weakly_canonical(*absolute, error);
+  return error ? *absolute : real;
+}
+
+bool is_in(const std::filesystem::path& path, const std::filesystem::path& folder) {
+  return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first == folder.end();
+}
+
 }  // namespace
 
 Result<Store> Store::open(const std::filesystem::path& folder, OpenOptions options) {
@@ -162,8 +175,13 @@ Result<std::vector<NameInfo>> Store::tags(const ListOptions& options) const {
 Result<BackupReport> Store::backup(const std::filesystem::path& into, const BackupOptions& options,
                                    const CopyProgress& progress) const {
   try {
-    const auto where = absolute_folder(into);
+    const auto where = real_folder(into);
     if (!where) { return std::unexpected(where.error()); }
+    const auto mine = real_folder(core_->folder());
+    if (mine && is_in(*where, *mine)) {
+      return std::unexpected(
+          Error(ErrorCode::kInvalidArgument, "a backup cannot lie in the store's own folder").with_path(*where));
+    }
     return core_->backup(*where, options, progress);
   } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
 }
@@ -180,6 +198,10 @@ Result<PruneSnapshotsReport> Store::prune_snapshots(const PruneSnapshotsOptions&
   return core_->prune_snapshots(options);
 }
 
+Result<std::vector<NamedCheckpoint>> Store::checkpoints() const { return core_->checkpoints(); }
+
+Result<bool> Store::remove_checkpoint(std::string_view name) { return core_->remove_checkpoint(name); }
+
 StoreInfo Store::info() const { return core_->info(); }
 
 const RecoveryReport& Store::recovery() const { return core_->recovery(); }
@@ -189,9 +211,9 @@ Status Store::close() { return core_->close(); }
 Result<ForkReport> fork(const std::filesystem::path& folder, const std::filesystem::path& into,
                         const ForkOptions& options, const CopyProgress& progress) {
   try {
-    const auto from = absolute_folder(folder);
+    const auto from = real_folder(folder);
     if (!from) { return std::unexpected(from.error()); }
-    const auto where = absolute_folder(into);
+    const auto where = real_folder(into);
     if (!where) { return std::unexpected(where.error()); }
     return engine::fork_store(*from, *where, options, real_environment(), progress);
   } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
@@ -201,9 +223,9 @@ Result<ExtractReport> extract(const std::filesystem::path& folder, const Query& 
                               const std::filesystem::path& into, const ExtractOptions& options,
                               const CopyProgress& progress) {
   try {
-    const auto from = absolute_folder(folder);
+    const auto from = real_folder(folder);
     if (!from) { return std::unexpected(from.error()); }
-    const auto where = absolute_folder(into);
+    const auto where = real_folder(into);
     if (!where) { return std::unexpected(where.error()); }
     return engine::extract_streams(*from, query, *where, options, real_environment(), progress);
   } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }

@@ -218,7 +218,7 @@ std::optional<Error> StoreCore::damage() const {
 }
 
 Position StoreCore::visible_end(const ReadOptions& options) const {
-  if (!committer_) { return shown().position; }
+  if (!committer_) { return follower_ ? follower_->end_position() : end_.position; }
   const Visibility usual = options_.durability == Durability::kBuffered ? Visibility::kWritten : Visibility::kDurable;
   const Position written = committer_->written();
   const Position durable = std::min(committer_->durable(), written);
@@ -241,11 +241,17 @@ Result<Subscription> StoreCore::subscribe(const Query& query, const SubscribeOpt
     if (auto open = check_open(); !open) { return std::unexpected(std::move(open.error())); }
     if (auto good = check_query(query); !good) { return std::unexpected(std::move(good.error())); }
     const int starts = (options.from_position ? 1 : 0) + (options.from_recorded ? 1 : 0) + (options.from_end ? 1 : 0) +
-                       (options.from_valid_point ? 1 : 0);
+                       (options.from_valid_point ? 1 : 0) + (options.after ? 1 : 0);
     if (starts > 1) {
       return std::unexpected(
           Error(ErrorCode::kInvalidArgument,
-                "a subscription begins at one of from_position, from_recorded, from_end and from_valid_point"));
+                "a subscription begins at one of from_position, from_recorded, from_end, after and from_valid_point"));
+    }
+    if (options.when_valid && !options.resume.empty()) {
+      return std::unexpected(
+          Error(ErrorCode::kInvalidArgument,
+                "a subscription by valid time is no single position, so it has no stored checkpoint: "
+                "keep its valid_point()"));
     }
     if (const auto& point = options.from_valid_point; point && (!options.when_valid || point->lowest > point->read)) {
       return std::unexpected(Error(ErrorCode::kInvalidArgument, options.when_valid
@@ -256,13 +262,30 @@ Result<Subscription> StoreCore::subscribe(const Query& query, const SubscribeOpt
     if (salvaged_) { how.access = Access::kCopied; }
     Position first = options.from_position.value_or(Position());
     if (options.from_valid_point) { first = options.from_valid_point->lowest; }
-    if (options.from_end) { first = visible_end({.visibility = Visibility::kDurable}); }
-    if (options.from_recorded) {  // what matches is held against the time too: it may lie ahead of all that there is
-      const auto found = position_at(*options.from_recorded);
+    std::unique_ptr<CheckpointFile> stored;
+    if (!options.resume.empty()) {
+      auto opened = open_checkpoint(options.resume);
+      if (!opened) { return std::unexpected(std::move(opened.error())); }
+      stored = std::move(*opened);
+    }
+    std::optional<Checkpoint> after = options.after;
+    if (stored && stored->stored()) {
+      after = stored->stored();
+      how.from_recorded.reset();
+      how.from_end = false;
+    } else if (after) {
+      if (auto good = check_checkpoint(*after); !good) { return std::unexpected(std::move(good.error())); }
+    }
+    if (after) { first = after->position ? after->position->next() : Position(); }
+    if (how.from_end) { first = visible_end({.visibility = Visibility::kDurable}); }
+    if (how.from_recorded) {  // what matches is held against the time too: it may lie ahead of all that there is
+      const auto found = position_at(*how.from_recorded);
       if (!found) { return std::unexpected(found.error()); }
       first = *found;
     }
-    return Subscription(std::make_unique<detail::SubscriptionImpl>(shared_from_this(), query, how, first));
+    auto made = std::make_unique<detail::SubscriptionImpl>(shared_from_this(), query, how, first);
+    made->keep(std::move(stored));
+    return Subscription(std::move(made));
   } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
 }
 

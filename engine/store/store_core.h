@@ -14,6 +14,7 @@
 #include "engine/follow/follower.h"
 #include "engine/format/lineage.h"
 #include "engine/log/catalog.h"
+#include "engine/log/checkpoint_store.h"
 #include "engine/log/environment.h"
 #include "engine/log/index_keeper.h"
 #include "engine/log/live_page_file.h"
@@ -64,6 +65,10 @@ class StoreCore final : public LiveSource, public std::enable_shared_from_this<S
   [[nodiscard]] Result<std::optional<Snapshot>> snapshot(std::string_view stream,
                                                          const FindSnapshotOptions& options) const;
   [[nodiscard]] Result<PruneSnapshotsReport> prune_snapshots(const PruneSnapshotsOptions& options);
+  // checkpoints.cc
+  [[nodiscard]] Result<std::vector<NamedCheckpoint>> checkpoints() const;
+  [[nodiscard]] Result<bool> remove_checkpoint(std::string_view name) const;
+  [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
   [[nodiscard]] StoreInfo info() const;
   [[nodiscard]] const RecoveryReport& recovery() const { return report_; }
   // Appends a frame that was ordered elsewhere, as it is: its time too. kOutcomeUnknown, kStoreFailed, or kDamaged if
@@ -99,6 +104,7 @@ class StoreCore final : public LiveSource, public std::enable_shared_from_this<S
   void wait_for_move(std::uint32_t seen, const std::stop_token& stop,
                      std::optional<platform::SteadyTime> until) const override;
   Status check_live() const override;
+  Result<Checkpoint> checkpoint_at(std::optional<Position> position) const override;  // checkpoints.cc
   RecordedTime now() const override { return environment_.clock.now(); }
 
  private:
@@ -120,6 +126,16 @@ class StoreCore final : public LiveSource, public std::enable_shared_from_this<S
                                                const DecideOptions& options, Turns::Turn& turn);
   [[nodiscard]] Result<std::optional<Outcome>> decide_once(const Query& query, const Decision& decision,
                                                            const DecideOptions& options, Turns::Turn& turn);
+  // How the frame that an event lies in stands in the log.
+  struct FrameProof {
+    std::uint32_t epoch = 0;
+    std::uint64_t check = 0;
+    Offset at;
+  };
+  [[nodiscard]] Result<FrameProof> proof_at(Position position) const;
+  [[nodiscard]] Status check_checkpoint(const Checkpoint& checkpoint) const;
+  // Taken for a subscription, and of this log.
+  [[nodiscard]] Result<std::unique_ptr<CheckpointFile>> open_checkpoint(std::string_view name) const;
   [[nodiscard]] FileId log_id() const;
   [[nodiscard]] Result<std::optional<SnapshotEntry>> event_at(std::string_view stream, Version version) const;
   [[nodiscard]] Result<bool> is_of_this_log(std::string_view stream, const SnapshotEntry& snapshot) const;

@@ -7,6 +7,7 @@
 
 #include "engine/read/read_source.h"
 #include "platform/clock.h"
+#include "tidemark/checkpoint.hpp"
 
 namespace tidemark::engine {
 
@@ -20,6 +21,8 @@ class LiveSource : public ReadSource {
                              std::optional<platform::SteadyTime> until) const = 0;
   // Why nothing more will become visible, if that is so: kStoreFailed, kClosed, kReadOnly. What is visible can be read.
   [[nodiscard]] virtual Status check_live() const = 0;
+  // At the event there, which must be durable, or before the first one.
+  [[nodiscard]] virtual Result<Checkpoint> checkpoint_at(std::optional<Position> position) const = 0;
   // The time by which events are recorded.
   [[nodiscard]] virtual RecordedTime now() const = 0;
 };

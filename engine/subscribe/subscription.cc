@@ -115,7 +115,7 @@ const Event* SubscriptionImpl::give_due() {
 
 // When to look again for what is held. The clock may be set while a thread sleeps by the steady one.
 std::optional<platform::SteadyTime> SubscriptionImpl::next_due() const {
-  if (!held_ || held_->count() == 0) { return std::nullopt; }
+  if (!held_ || held_->count() == 0 || !held_->knows_all(next_)) { return std::nullopt; }
   const auto now = std::chrono::floor<std::chrono::microseconds>(source_->now());
   return Steady::now() + (std::clamp<ValidTime>(held_->first()->due, now, now + kIdleTime) - now);
 }
@@ -157,7 +157,8 @@ Result<Run> SubscriptionImpl::next(const std::stop_token& stop, std::optional<pl
     if (*found == Found::kEvent) { return run(); }
     if (next_ < end) {
       const auto now = Steady::now();
-      const bool is_over = (until && now >= *until) || now >= idle;
+      // Not before something was passed: what came since the end was looked at is there to be given.
+      const bool is_over = next_ > told_ && ((until && now >= *until) || now >= idle);
       if (is_over || next_ - told_ >= std::max<std::uint64_t>(options_.progress_events, 1)) { return progress(); }
       continue;
     }
@@ -229,6 +230,31 @@ void SubscriptionImpl::seek(Position position) {
   not_before_.reset();
 }
 
+void SubscriptionImpl::seek(const ValidPoint& point) {
+  seek(point.lowest);
+  if (held_) { held_.emplace(point); }
+}
+
+Result<Checkpoint> SubscriptionImpl::checkpoint() const {
+  if (held_) {
+    return std::unexpected(Error(ErrorCode::kInvalidArgument,
+                                 "a subscription by valid time is no single position: keep its valid_point()"));
+  }
+  return source_->checkpoint_at(position());
+}
+
+Status SubscriptionImpl::commit() {
+  if (!file_) {
+    return std::unexpected(Error(ErrorCode::kInvalidArgument,
+                                 "the subscription has no name to commit under: subscribe with "
+                                 "SubscribeOptions::resume, or keep its checkpoint() yourself"));
+  }
+  // One that began ahead of the log has dealt with nothing yet.
+  if (position() && *position() >= end()) { return {}; }
+  const auto now = checkpoint();
+  return now ? file_->commit(*now) : std::unexpected(now.error());
+}
+
 }  // namespace detail
 
 std::string_view to_string(SubscriptionState state) {
@@ -277,10 +303,28 @@ std::uint64_t Subscription::held() const { return impl_->held(); }
 
 void Subscription::seek(Position position) { impl_->seek(position); }
 
+void Subscription::seek(const ValidPoint& point) { impl_->seek(point); }
+
+Result<Checkpoint> Subscription::checkpoint() const {
+  try {
+    return impl_->checkpoint();
+  } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
+}
+
+Status Subscription::commit() {
+  try {
+    return impl_->commit();
+  } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
+}
+
+const std::string& Subscription::name() const { return impl_->name(); }
+
 std::uint64_t Subscription::lag() const {
-  const Position end = impl_->end();
-  const Position next = impl_->read_until();
-  return end > next ? end - next : 0;
+  try {
+    const Position end = impl_->is_open() ? impl_->end() : Position();
+    const Position next = impl_->read_until();
+    return end > next ? end - next : 0;
+  } catch (const std::bad_alloc&) { return 0; }
 }
 
 }  // namespace tidemark

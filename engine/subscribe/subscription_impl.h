@@ -6,7 +6,9 @@
 #include <memory>
 #include <optional>
 #include <stop_token>
+#include <string>
 
+#include "engine/log/checkpoint_store.h"
 #include "engine/read/cursor_impl.h"
 #include "engine/subscribe/held_events.h"
 #include "engine/subscribe/live_source.h"
@@ -41,7 +43,14 @@ class SubscriptionImpl {
   // All before it was read.
   [[nodiscard]] Position read_until() const { return next_; }
   [[nodiscard]] Position end() const { return source_->visible_end(options()); }
+  [[nodiscard]] bool is_open() const { return source_->check_open().has_value(); }
   void seek(Position position);
+  void seek(const ValidPoint& point);
+  // What commit() writes to.
+  void keep(std::unique_ptr<engine::CheckpointFile> file) { file_ = std::move(file); }
+  [[nodiscard]] const std::string& name() const { return options_.resume; }
+  [[nodiscard]] Result<Checkpoint> checkpoint() const;
+  [[nodiscard]] Status commit();
 
  private:
   enum class Found : std::uint8_t { kEvent, kEnd };
@@ -70,8 +79,9 @@ class SubscriptionImpl {
   std::optional<RecordedTime> not_before_;  // nothing that was recorded before it is given
   std::uint64_t left_ = 0;                  // events of the run
   SubscriptionState state_ = SubscriptionState::kCatchingUp;
-  bool told_end_ = false;  // that it has caught up, since it last had not
-  Position told_;          // next_ when a run was given last
+  bool told_end_ = false;                         // that it has caught up, since it last had not
+  Position told_;                                 // next_ when a run was given last
+  std::unique_ptr<engine::CheckpointFile> file_;  // with SubscribeOptions::resume
 };
 
 }  // namespace tidemark::detail

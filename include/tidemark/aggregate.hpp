@@ -81,7 +81,11 @@ template <class State, class Fold>
                                               Loaded<State> loaded, const LoadOptions& options) {
   const Version first = loaded.version ? loaded.version->next() : Version(0);
   ReadOptions how{.from_version = first, .visibility = Visibility::kWritten};
-  if (options.until) { how.limit = *options.until < first ? 0 : *options.until - first + 1; }
+  if (options.until && *options.until < first) {
+    how.limit = 0;
+  } else if (options.until && *options.until - first < how.limit) {
+    how.limit = *options.until - first + 1;
+  }
   Cursor events = store.read(Query::stream(stream), how);
   if (Status folded = fold_rest(events, fold, loaded); !folded) { return std::unexpected(std::move(folded.error())); }
   return loaded;

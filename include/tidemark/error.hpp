@@ -44,7 +44,9 @@ enum class ErrorCode : std::uint8_t {
   kUnsafeFileSystem = 22,  // the folder is on a file system that cannot keep the promises: see
                            // OpenOptions::allow_unsafe_file_system
   kMatchConflict = 23,     // an event matches a condition that none may; see Error::match_conflicts()
-  kContended = 25,         // other appends came between a decision and its append too often; nothing was appended
+  kCheckpointUnknown = 24,  // the checkpoint is another log's, past the end, or another event stands there now
+  kContended = 25,          // other appends came between a decision and its append too often; nothing was appended
+  kHandlerFailed = 29,      // the function that was given to a Runner threw
 };
 
 // The code's name, such as "version conflict".

@@ -20,6 +20,8 @@ inline constexpr std::size_t kSnapshotBytesMax = std::size_t{16} << 20U;  // the
 inline constexpr std::size_t kSnapshotSchemaBytesMax = 255;  // UTF-8 without control characters; may be empty
 inline constexpr std::uint32_t kSnapshotsPerStreamMax = 16;  // of all schemas together
 
+inline constexpr std::size_t kCheckpointNameBytesMax = 255;  // and at least 1; likewise
+
 // Sizes that OpenOptions takes for segments.
 inline constexpr std::uint64_t kSegmentBytesMin = std::uint64_t{4} << 10U;
 inline constexpr std::uint64_t kSegmentBytesMax = std::uint64_t{1} << 30U;

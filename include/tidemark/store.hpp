@@ -15,6 +15,7 @@
 
 #include "tidemark/backup.hpp"
 #include "tidemark/batch.hpp"
+#include "tidemark/checkpoint.hpp"
 #include "tidemark/cursor.hpp"
 #include "tidemark/decide.hpp"
 #include "tidemark/error.hpp"
@@ -37,8 +38,8 @@ enum class Preallocation : std::uint8_t {
 };
 
 struct OpenOptions {
-  // Never writes, creates, cuts or locks anything; shows what is known durable. Works beside a writer, whose log it
-  // goes on to follow, and on a read-only medium.
+  // Never writes, creates, cuts or locks anything (but for a checkpoint that a subscription of it commits); shows what
+  // is known durable. Works beside a writer, whose log it goes on to follow, and on a read-only medium.
   bool read_only = false;
   // Make the store if there is none. A read-only opening never does.
   bool create = true;
@@ -111,6 +112,12 @@ struct StoreInfo {
   RecoveryReport last_recovery;
 };
 
+// A checkpoint that is stored in the store's folder.
+struct NamedCheckpoint {
+  std::string name;
+  Checkpoint checkpoint;
+};
+
 struct Salvage;
 
 namespace engine {
@@ -174,11 +181,18 @@ class Store {
   // Reads as ReadOptions say. Errors show in the cursor's status().
   [[nodiscard]] Cursor read(const Query& query, const ReadOptions& options = {}) const;
   // The events that match, those that are there and those to come, each once and in order, as soon as they are durable.
-  // A slow subscriber delays nobody. kInvalidArgument, kClosed, kForked; with from_recorded what position_at() gives.
+  // A slow subscriber delays nobody. kInvalidArgument, kClosed, kForked; with from_recorded what position_at() gives;
+  // with after kCheckpointUnknown; with resume that and kLocked, kLimitExceeded, kDamaged, kNoSpace, kIo.
   [[nodiscard]] Result<Subscription> subscribe(const Query& query, const SubscribeOptions& options = {}) const;
   // The first position that was recorded at this time or later, of what is durable; where the next event will stand if
   // there is none. Looks at as many events as the number of all has binary digits. kDamaged, kIo.
   [[nodiscard]] Result<Position> position_at(RecordedTime time) const;
+  // The checkpoints that subscriptions have committed (SubscribeOptions::resume), in the byte order of their names. One
+  // that cannot be read is left out.
+  [[nodiscard]] Result<std::vector<NamedCheckpoint>> checkpoints() const;
+  // Forgets one; false if there is none by that name. A read-only opening may do so, as it may commit. kLocked if a
+  // subscription has it, in this process or another.
+  [[nodiscard]] Result<bool> remove_checkpoint(std::string_view name);
   // The event with this id, if the store has it. The same visibility as a default read.
   [[nodiscard]] Result<std::optional<OwnedEvent>> event_by_id(const EventId& id) const;
   // Where the event at this position stood in the store that this one was extracted from (tidemark/extract.hpp).

@@ -8,8 +8,10 @@
 #include <memory>
 #include <optional>
 #include <stop_token>
+#include <string>
 #include <string_view>
 
+#include "tidemark/checkpoint.hpp"
 #include "tidemark/cursor.hpp"
 #include "tidemark/error.hpp"
 #include "tidemark/event.hpp"
@@ -39,7 +41,7 @@ struct ValidPoint {
   friend bool operator==(const ValidPoint&, const ValidPoint&) = default;
 };
 
-// Where a subscription begins, at most one of the first four; without them at the beginning of the log.
+// Where a subscription begins, at most one of the first five; without them at the beginning of the log.
 struct SubscribeOptions {
   // The first position to give, inclusive. It may lie past the end: what comes before it is left out.
   std::optional<Position> from_position = {};
@@ -47,8 +49,15 @@ struct SubscribeOptions {
   std::optional<RecordedTime> from_recorded = {};
   // Only what becomes durable from now on.
   bool from_end = false;
+  // Behind this checkpoint. kCheckpointUnknown if it is not of this log.
+  std::optional<Checkpoint> after = {};
   // Where another subscription by valid time of the same query stood; only with when_valid.
   std::optional<ValidPoint> from_valid_point = {};
+  // The name of a stored checkpoint, 1 to 255 bytes of UTF-8 without control characters: the subscription begins behind
+  // it, whatever else is said here; where nothing is stored by that name yet, as the others say. Until it is destroyed
+  // the name is this subscription's alone (kLocked, in every process), and commit() stores how far it is. Not with
+  // when_valid.
+  std::string resume = {};
   // Holds back an event whose valid time is yet to come, until it has come. An event is due at its valid time, or when
   // it was recorded if that is later; events are given by due time (in microseconds), then by position. One that
   // becomes durable after others that fell due later were given comes at once. The time is the clock's, or that of the
@@ -148,6 +157,20 @@ class Subscription {
   // Goes on with what stands at this position or behind it, back or forth, as if it had begun there; what is held is
   // held no more.
   void seek(Position position);
+  // The same by valid time, from what valid_point() gave; only with when_valid.
+  void seek(const ValidPoint& point);
+
+  // position() with a proof that it belongs to this log, to be kept by the consumer. kInvalidArgument with when_valid
+  // (see valid_point()), or where no event is durable; kClosed, kForked, kDamaged, kIo.
+  [[nodiscard]] Result<Checkpoint> checkpoint() const;
+  // Stores that under the name that the subscription was resumed by; it is on stable storage when this succeeds. What
+  // was given before counts as dealt with then: commit after you have dealt with it. Where no event is durable yet, as
+  // ahead of the log, there is nothing to store. After an error what was committed
+  // before holds, or this; commit again. kInvalidArgument without a name, kLocked if the lock's file was removed,
+  // kNoSpace, and as checkpoint().
+  [[nodiscard]] Status commit();
+  // The name of SubscribeOptions::resume; empty without.
+  [[nodiscard]] const std::string& name() const;
   // How many events of the log, matching or not, are durable and not read yet: what lies behind position(), but with
   // when_valid behind ValidPoint::read.
   [[nodiscard]] std::uint64_t lag() const;

@@ -88,9 +88,9 @@ struct Counts {
   std::uint64_t failures = 0;
 };
 
-class Runner {
+class ScenarioRunner {
  public:
-  Runner(Ground& ground, const char* files) : ground_(ground), files_(files) {}
+  ScenarioRunner(Ground& ground, const char* files) : ground_(ground), files_(files) {}
 
   // One scenario, in one mode, with every allocation failing in turn; or with one alone.
   void run(const Scenario& scenario, const Mode& mode, std::uint64_t first, std::uint64_t last, Counts& counts) {
@@ -175,14 +175,14 @@ int main(int argc, char** argv) {
     } else {
       ground = std::make_unique<RealGround>(under);
     }
-    Runner runner(*ground, kind);
+    ScenarioRunner runner(*ground, kind);
     for (const Scenario& scenario : scenarios()) {
       if (!only_scenario.empty() && only_scenario != scenario.name) { continue; }
       for (const Mode& mode : kModes) {
         if (!only_mode.empty() && only_mode != mode.name) { continue; }
         ++chosen;
         const std::uint64_t before = all.runs;
-        runner.run(scenario, mode, only_case.value_or(1), only_case.value_or(Runner::kNever), all);
+        runner.run(scenario, mode, only_case.value_or(1), only_case.value_or(ScenarioRunner::kNever), all);
         const std::uint64_t runs = all.runs - before;
         fmt::print("{} {} {}: {} runs\n", kind, scenario.name, mode.name, runs);
         std::fflush(stdout);

@@ -3,7 +3,9 @@
 // the writer goes about it, and wakes who waits. Method: an opening for reading beside one for writing, in one process,
 // in memory and on real files; with segments and tables of a few events; with the live page and without it.
 // tests/crash/kill_test.cc does it with processes that are killed.
+#include <array>
 #include <chrono>
+#include <functional>
 #include <gtest/gtest.h>
 #include <optional>
 #include <stop_token>
@@ -146,32 +148,105 @@ TEST_F(FollowTest, WithoutAPageTheFilesTell) {
   EXPECT_EQ(reader.info().events, 61u);
 }
 
-// One of another store, of another boot, damaged, cut short, of a later time: none is believed.
+// One of another log, of another boot, damaged, of a time that no superblock tells of: none is believed. Each calls
+// something durable that is not: a reader that believed it would show more, or find the log damaged.
 TEST_F(FollowTest, APageThatIsNotTheWritersIsNotBelieved) {
   std::optional<Store> writer = world.open(tiny_segments());
   append_one(*writer);
-  const auto page = world.folder / engine::kLivePageName;
-  auto file = must(world.files.open(page, platform::OpenMode::kReadWrite));
+  auto file = must(world.files.open(world.folder / engine::kLivePageName, platform::OpenMode::kReadWrite));
   const engine::FileId log_id = writer->info().log_id;
-  append_one(*writer, "loan-1", {.durability = Durability::kBuffered});
-  const auto lie = [&](const engine::FileId& log, const engine::FileId& boot, std::uint32_t epoch, bool seal) {
-    auto start = engine::make_live_page_start(log, boot, epoch);
-    if (!seal) { start.start.checksum ^= 1U; }
-    const auto mark = engine::make_live_page_mark(77, writer->info().durable_offset, epoch);
-    std::array<std::byte, 88> bytes{};
-    engine::store_as(bytes.data(), start);
-    engine::store_as(bytes.data() + engine::kLivePageMarkAt, mark);
-    must(platform::write_all(*file, bytes, 0));
-  };
   const engine::FileId boot = world.machine.boot_id();
+  append_one(*writer, "loan-1", {.durability = Durability::kBuffered});
+  const Offset lie(writer->info().durable_offset.value() + 8);
   engine::FileId other{};
   other[0] = std::byte{9};
-  for (int kind = 0; kind < 3; ++kind) {
-    lie(kind == 0 ? other : log_id, kind == 1 ? other : boot, 1, kind != 2);
+  const auto write_page = [&](const engine::FileId& log, const engine::FileId& of_boot, std::uint32_t epoch,
+                              bool good) {
+    auto start = engine::make_live_page_start(log, of_boot, epoch);
+    if (!good) { start.start.checksum ^= 1U; }
+    std::array<std::byte, engine::kLivePageMarkAt + sizeof(engine::LivePageMark)> bytes{};
+    engine::store_as(bytes.data(), start);
+    engine::store_as(bytes.data() + engine::kLivePageMarkAt, engine::make_live_page_mark(77, lie, epoch));
+    must(platform::write_all(*file, bytes, 0));
+  };
+  const std::function<void()> lies[] = {
+      [&] { write_page(other, boot, 1, true); },
+      [&] { write_page(log_id, other, 1, true); },
+      [&] { write_page(log_id, boot, 1, false); },
+      [&] { write_page(log_id, boot, 2, true); },
+  };
+  for (const auto& tell : lies) {
+    tell();
     const Store reader = world.open({.read_only = true});
     EXPECT_EQ(reader.info().events, 1u);
     EXPECT_EQ(all_of(reader).size(), 1u);
+    tell();
+    world.clock.advance(2s);
+    EXPECT_EQ(all_of(reader).size(), 1u);
   }
+  // The control: the writer's own page, with the same lie.
+  write_page(log_id, boot, 1, true);
+  const Store reader = world.open({.read_only = true});
+  (void)reader.info();
+  Cursor cursor = reader.read(Query::all());
+  while (cursor.next() != nullptr) {}
+  EXPECT_TRUE(fails_with(cursor.status(), ErrorCode::kDamaged));
+}
+
+// Left running by a writer of another boot: no page says anything, and a reader that waits takes nothing up meanwhile.
+TEST_F(FollowTest, AStoreThatWasLeftRunningIsWaitedFor) {
+  std::optional<Store> writer = world.open(tiny_segments());
+  append_one(*writer);
+  world.files.power_off();
+  writer.reset();
+  world.files.power_on(1, 1.0);
+  world.machine.reboot();
+  const Store reader = world.open({.read_only = true});
+  EXPECT_EQ(all_of(reader).size(), 1u);
+  const std::uint64_t maps = world.files.calls(World::Kind::kMap);
+  for (int i = 0; i < 50; ++i) {
+    world.clock.advance(1s);
+    EXPECT_EQ(reader.info().events, 1u);
+  }
+  EXPECT_LE(world.files.calls(World::Kind::kMap) - maps, 50u);
+  writer = world.open(tiny_segments());
+  append_one(*writer);
+  world.clock.advance(1s);
+  EXPECT_EQ(reader.info().events, 2u);
+  append_one(*writer);
+  EXPECT_EQ(reader.info().events, 3u) << "by the page, at once";
+}
+
+// A reader that looks seldom, beside a writer whose index files lead far ahead of it: it goes on from them.
+TEST_F(FollowTest, AReaderFarBehindGoesOnFromTheFiles) {
+  Store writer = world.open(tiny_segments());
+  append_one(writer, "loan-0");
+  const auto reader = must(engine::open_store(world.folder, {.read_only = true}, world.environment()));
+  for (int round = 0; round < 5; ++round) {
+    for (int i = 0; i < 300; ++i) { append_one(writer, "loan-" + std::to_string(i % 7)); }
+    EXPECT_EQ(reader->visible_end({}), writer.info().durable);
+    EXPECT_LE(reader->catalog().view()->tables().size(), 8u);
+  }
+  const Store shown(reader);
+  EXPECT_EQ(all_of(shown), all_of(writer));
+  EXPECT_EQ(all_of(shown, Query::stream("loan-3")), all_of(writer, Query::stream("loan-3")));
+}
+
+// What is damaged beyond what was shown ends reads there, and what stands before it can be read.
+TEST_F(FollowTest, DamageThatIsMetMeanwhileIsTold) {
+  Store writer = world.open();
+  for (int i = 0; i < 5; ++i) { append_one(writer); }
+  const Store reader = world.open({.read_only = true});
+  EXPECT_EQ(reader.info().events, 5u);
+  const std::uint64_t begin = writer.info().durable_offset.value();
+  append_one(writer);
+  world.flip(world.segment(1), begin + 70);
+  Cursor cursor = reader.read(Query::all());
+  int events = 0;
+  while (cursor.next() != nullptr) { ++events; }
+  EXPECT_EQ(events, 5);
+  EXPECT_TRUE(fails_with(cursor.status(), ErrorCode::kDamaged));
+  EXPECT_TRUE(fails_with(reader.streams(), ErrorCode::kDamaged));
 }
 
 class LiveFollowTest : public testing::Test {

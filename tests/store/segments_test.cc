@@ -157,7 +157,7 @@ TEST(Segments, AnOldFailureToPrepareIsNotHeldAgainstAnAppend) {
   });
   must(append(store, "a", std::string(1500, 'x')));  // a quarter is full: the helper begins
   while (refused == 0) { std::this_thread::yield(); }
-  while (world.files.files().size() > 4) { std::this_thread::yield(); }  // its temporary file is gone
+  while (world.files.files().size() > 5) { std::this_thread::yield(); }  // its temporary file is gone
   world.files.set_fault_rule({});
   EXPECT_TRUE(ok(append(store, "a", std::string(2500, 'x'))));
 }

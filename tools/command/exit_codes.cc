@@ -32,6 +32,8 @@ ExitCode exit_code(ErrorCode code) {
     case ErrorCode::kReadOnly:
     case ErrorCode::kForked:
     case ErrorCode::kUnsafeFileSystem:
+    case ErrorCode::kCheckpointUnknown:
+    case ErrorCode::kHandlerFailed:
     case ErrorCode::kOutOfMemory:
       return ExitCode::kFailed;
   }

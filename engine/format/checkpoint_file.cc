@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/format/checkpoint_file.h"
+
+#include <algorithm>
+
+#include "platform/checksum.h"
+
+namespace tidemark::engine {
+
+namespace {
+
+constexpr std::string_view kPrefix = "checkpoint-";
+constexpr std::string_view kLockSuffix = ".lock";
+constexpr std::size_t kDigits = 32;
+
+void add_hex(std::string& text, std::uint64_t number) {
+  for (int shift = 60; shift >= 0; shift -= 4) {
+    text += "0123456789abcdef"[number >> static_cast<unsigned>(shift) & 15U];
+  }
+}
+
+}  // namespace
+
+CheckpointSlotImage encode_checkpoint_slot(const StoredCheckpoint& stored) {
+  CheckpointSlot slot{};
+  slot.log_id = stored.checkpoint.log_id;
+  slot.generation = stored.generation;
+  slot.position = stored.checkpoint.position.value_or(Position()).value();
+  slot.check = stored.checkpoint.check;
+  slot.epoch = stored.checkpoint.epoch;
+  slot.has_position = stored.checkpoint.position ? 1 : 0;
+  slot.name_bytes = static_cast<std::uint16_t>(std::min<std::size_t>(stored.name.size(), kCheckpointNameBytesMax));
+  std::copy_n(stored.name.begin(), slot.name_bytes, slot.name);
+  CheckpointSlotImage image{};
+  store_as(image.data(), slot);
+  seal_block(image, kCheckpointMagic);
+  return image;
+}
+
+BlockState decode_checkpoint_slot(std::span<const std::byte> sector, StoredCheckpoint& into) {
+  if (sector.size() != kSectorBytes) { return BlockState::kBad; }
+  const BlockState state = check_block(sector, kCheckpointMagic);
+  if (state != BlockState::kGood) { return state; }
+  const auto slot = load_as<CheckpointSlot>(sector.data());
+  if (slot.name_bytes > kCheckpointNameBytesMax || slot.has_position > 1) { return BlockState::kBad; }
+  into.name.assign(slot.name, slot.name_bytes);
+  into.generation = slot.generation;
+  into.checkpoint = {.log_id = slot.log_id,
+                     .position = slot.has_position == 1 ? std::optional(Position(slot.position)) : std::nullopt,
+                     .epoch = slot.epoch,
+                     .check = slot.check};
+  return BlockState::kGood;
+}
+
+std::string checkpoint_file_name(std::string_view checkpoint) {
+  const platform::Hash128 hash = platform::xxh3_128(as_bytes(checkpoint));
+  std::string name(kPrefix);
+  add_hex(name, hash.high);
+  add_hex(name, hash.low);
+  return name;
+}
+
+std::string checkpoint_lock_name(std::string_view checkpoint) {
+  return checkpoint_file_name(checkpoint) + std::string(kLockSuffix);
+}
+
+bool is_checkpoint_file_name(std::string_view file) {
+  if (!file.starts_with(kPrefix)) { return false; }
+  file.remove_prefix(kPrefix.size());
+  if (file.ends_with(kLockSuffix)) { file.remove_suffix(kLockSuffix.size()); }
+  return file.size() == kDigits && file.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+}  // namespace tidemark::engine

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/log/checkpoint_store.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "engine/format/names.h"
+#include "platform/io.h"
+#include "tidemark/limits.hpp"
+
+namespace tidemark::engine {
+
+namespace {
+
+struct LoadedSlots {
+  std::optional<StoredCheckpoint> newest;
+  unsigned slot = 0;           // that holds it
+  bool is_unreadable = false;  // something stands there, and it is no checkpoint
+};
+
+Result<LoadedSlots> load_slots(platform::File& file) {
+  LoadedSlots loaded;
+  unsigned unreadable = 0;
+  for (unsigned slot = 0; slot < 2; ++slot) {
+    std::array<std::byte, kSectorBytes> sector{};
+    auto read = platform::read_up_to(file, sector, slot * kCheckpointSlotBytes);
+    if (!read) { return std::unexpected(std::move(read.error())); }
+    StoredCheckpoint stored;
+    switch (decode_checkpoint_slot(sector, stored)) {
+      case BlockState::kGood:
+        if (!loaded.newest || stored.generation > loaded.newest->generation) {
+          loaded.newest = std::move(stored);
+          loaded.slot = slot;
+        }
+        break;
+      case BlockState::kNewerFormat:
+        return std::unexpected(Error(ErrorCode::kUnsupportedFormat,
+                                     "the checkpoint was written in a newer format than this library knows: use a "
+                                     "newer version of Tidemark"));
+      case BlockState::kBad:
+        ++unreadable;
+        break;
+      case BlockState::kEmpty:
+        break;
+    }
+  }
+  // One alone is what a crash leaves of the first commit, which nobody was told of.
+  loaded.is_unreadable = !loaded.newest && unreadable == 2;
+  return loaded;
+}
+
+bool is_checkpoint_file(const platform::DirectoryEntry& entry) {
+  return !entry.is_folder && is_checkpoint_file_name(entry.name) && !entry.name.ends_with(".lock");
+}
+
+}  // namespace
+
+Status check_checkpoint_name(std::string_view name) {
+  return check_name("a checkpoint's name", name, limits::kCheckpointNameBytesMax);
+}
+
+CheckpointFile::CheckpointFile(platform::FileSystem& files, std::filesystem::path folder, std::string name,
+                               std::unique_ptr<platform::FileLock> lock)
+    : files_(files), folder_(std::move(folder)), name_(std::move(name)), lock_(std::move(lock)) {}
+
+Result<std::unique_ptr<CheckpointFile>> CheckpointFile::open(platform::FileSystem& files,
+                                                             const std::filesystem::path& folder,
+                                                             std::string_view name) {
+  if (auto good = check_checkpoint_name(name); !good) { return std::unexpected(std::move(good.error())); }
+  auto lock = files.lock(folder / checkpoint_lock_name(name));
+  if (!lock) { return std::unexpected(std::move(lock.error())); }
+  std::unique_ptr<CheckpointFile> made(new CheckpointFile(files, folder, std::string(name), std::move(*lock)));
+  if (auto done = made->load(); !done) { return std::unexpected(std::move(done.error())); }
+  return made;
+}
+
+Status CheckpointFile::load() {
+  const auto path = folder_ / checkpoint_file_name(name_);
+  auto file = files_.open(path, platform::OpenMode::kReadWrite);
+  if (!file && file.error().code() == ErrorCode::kNotFound) { return {}; }
+  if (!file) { return std::unexpected(std::move(file.error())); }
+  auto loaded = load_slots(**file);
+  if (!loaded) { return std::unexpected(std::move(loaded.error()).with_path(path)); }
+  if (loaded->is_unreadable) {
+    return std::unexpected(
+        Error(ErrorCode::kDamaged, "both copies of the checkpoint \"" + name_ +
+                                       "\" are unreadable: remove it to begin anew, or put one in its place")
+            .with_path(path));
+  }
+  if (loaded->newest && loaded->newest->name != name_) {
+    return std::unexpected(Error(ErrorCode::kInvalidArgument, "another checkpoint's name has the same hash as \"" +
+                                                                  name_ + "\": choose another name")
+                               .with_path(path));
+  }
+  if (loaded->newest) {
+    stored_ = loaded->newest->checkpoint;
+    generation_ = loaded->newest->generation;
+    next_slot_ = 1 - loaded->slot;
+  }
+  file_ = std::move(*file);
+  return {};
+}
+
+// What was found may have been left by a process that was killed before it had synced, or after a sync that failed:
+// then it shows, and is on no disk. So it is written again before anything rests on it, the file's name included. A new
+// file, or one in which nothing was committed, is full of zeros then.
+Status CheckpointFile::settle() {
+  const auto path = folder_ / checkpoint_file_name(name_);
+  if (!file_) {
+    auto file = files_.open(path, platform::OpenMode::kReadWrite);
+    if (!file && file.error().code() == ErrorCode::kNotFound) { file = files_.open(path, platform::OpenMode::kCreate); }
+    if (!file) { return std::unexpected(std::move(file.error())); }
+    file_ = std::move(*file);
+  }
+  const std::vector<std::byte> zeros(2 * kCheckpointSlotBytes);
+  Status done =
+      stored_ ? write_slot(1 - next_slot_, {name_, generation_, *stored_}) : platform::write_all(*file_, zeros, 0);
+  if (done) { done = file_->datasync(); }
+  if (done) { done = files_.sync_folder(folder_); }
+  is_settled_ = done.has_value();
+  return done;
+}
+
+Status CheckpointFile::write_slot(unsigned slot, const StoredCheckpoint& stored) {
+  return platform::write_all(*file_, encode_checkpoint_slot(stored), slot * kCheckpointSlotBytes);
+}
+
+Status CheckpointFile::commit(const Checkpoint& checkpoint) {
+  if (auto ours = lock_->check(); !ours) { return ours; }
+  if (!is_settled_) {
+    if (auto settled = settle(); !settled) { return settled; }
+  }
+  if (stored_ == checkpoint && !is_doubtful_) { return {}; }
+  const bool is_first = !stored_;
+  is_doubtful_ = true;  // from here on another one may be found than the one in stored_
+  // After an error the same slot again: the other one is whole. What a failed sync left is written once more.
+  if (auto done = write_slot(next_slot_, {name_, generation_ + 1, checkpoint}); !done) { return done; }
+  if (auto done = file_->datasync(); !done) { return done; }
+  if (is_first) {  // in both, so that a damage to one of them is never all that there is
+    if (auto done = write_slot(1 - next_slot_, {name_, generation_ + 1, checkpoint}); !done) { return done; }
+    if (auto done = file_->datasync(); !done) { return done; }
+  }
+  is_doubtful_ = false;
+  ++generation_;
+  next_slot_ = 1 - next_slot_;
+  stored_ = checkpoint;
+  return {};
+}
+
+Result<std::vector<StoredCheckpoint>> list_checkpoints(platform::FileSystem& files,
+                                                       const std::filesystem::path& folder) {
+  auto entries = files.list(folder);
+  if (!entries) { return std::unexpected(std::move(entries.error())); }
+  std::vector<StoredCheckpoint> all;
+  for (const auto& entry : *entries) {
+    if (!is_checkpoint_file(entry)) { continue; }
+    auto file = files.open(folder / entry.name, platform::OpenMode::kRead);
+    if (!file) { continue; }
+    auto loaded = load_slots(**file);
+    if (loaded && loaded->newest) { all.push_back(std::move(*loaded->newest)); }
+  }
+  std::ranges::sort(all, {}, &StoredCheckpoint::name);
+  return all;
+}
+
+Result<std::vector<CheckpointBytes>> take_checkpoints(platform::FileSystem& files,
+                                                      const std::filesystem::path& folder) {
+  auto entries = files.list(folder);
+  if (!entries) { return std::unexpected(std::move(entries.error())); }
+  std::vector<CheckpointBytes> all;
+  for (const auto& entry : *entries) {
+    if (!is_checkpoint_file(entry)) { continue; }
+    auto file = files.open(folder / entry.name, platform::OpenMode::kRead);
+    if (!file && file.error().code() == ErrorCode::kNotFound) { continue; }
+    if (!file) { return std::unexpected(std::move(file.error())); }
+    CheckpointBytes taken{entry.name, std::vector<std::byte>(2 * kCheckpointSlotBytes)};
+    if (auto read = platform::read_up_to(**file, taken.bytes, 0); !read) {
+      return std::unexpected(std::move(read.error()));
+    }
+    all.push_back(std::move(taken));
+  }
+  return all;
+}
+
+Status put_checkpoints(platform::FileSystem& files, const std::filesystem::path& folder,
+                       const std::vector<CheckpointBytes>& checkpoints) {
+  auto entries = files.list(folder);
+  if (!entries) { return std::unexpected(std::move(entries.error())); }
+  for (const auto& entry : *entries) {
+    const bool is_old = is_checkpoint_file(entry) &&
+                        std::ranges::find(checkpoints, entry.name, &CheckpointBytes::file_name) == checkpoints.end();
+    if (!is_old) { continue; }
+    if (auto gone = files.unlink(folder / entry.name); !gone) { return gone; }
+  }
+  for (const CheckpointBytes& one : checkpoints) {
+    const auto path = folder / one.file_name;
+    auto file = files.open(path, platform::OpenMode::kReadWrite);
+    if (!file && file.error().code() == ErrorCode::kNotFound) { file = files.open(path, platform::OpenMode::kCreate); }
+    if (!file) { return std::unexpected(std::move(file.error())); }
+    if (auto done = platform::write_all(**file, one.bytes, 0); !done) { return done; }
+    if (auto done = (*file)->datasync(); !done) { return done; }
+  }
+  return checkpoints.empty() ? Status() : files.sync_folder(folder);
+}
+
+Result<bool> remove_checkpoint(platform::FileSystem& files, const std::filesystem::path& folder,
+                               std::string_view name) {
+  if (auto good = check_checkpoint_name(name); !good) { return std::unexpected(std::move(good.error())); }
+  auto lock = files.lock(folder / checkpoint_lock_name(name));
+  if (!lock) { return std::unexpected(std::move(lock.error())); }
+  auto gone = files.unlink(folder / checkpoint_file_name(name));
+  if (!gone && gone.error().code() == ErrorCode::kNotFound) { return false; }
+  if (!gone) { return std::unexpected(std::move(gone.error())); }
+  if (auto done = files.sync_folder(folder); !done) { return std::unexpected(std::move(done.error())); }
+  return true;
+}
+
+}  // namespace tidemark::engine

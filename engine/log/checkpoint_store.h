@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/format/checkpoint_file.h"
+#include "platform/file_system.h"
+#include "tidemark/checkpoint.hpp"
+#include "tidemark/error.hpp"
+
+namespace tidemark::engine {
+
+// kInvalidArgument, kLimitExceeded.
+[[nodiscard]] Status check_checkpoint_name(std::string_view name);
+
+// One stored checkpoint in the hands of its consumer, who alone changes it. It lies in a file of its own, so that it is
+// no part of the log and a process that only reads the log can have one. Belongs to one thread at a time.
+//
+// A commit overwrites the older of two slots in place and syncs it: a crash, or an error, leaves the one before.
+class CheckpointFile {
+ public:
+  // Takes the consumer's lock and loads what is stored. kLocked names who has it; kInvalidArgument, kLimitExceeded: a
+  // name that cannot be; kDamaged: both slots are unreadable; kUnsupportedFormat, kIo, …
+  [[nodiscard]] static Result<std::unique_ptr<CheckpointFile>> open(platform::FileSystem& files,
+                                                                    const std::filesystem::path& folder,
+                                                                    std::string_view name);
+
+  // What was committed last; nothing if nothing was.
+  [[nodiscard]] const std::optional<Checkpoint>& stored() const { return stored_; }
+  // On stable storage when this succeeds. After an error the one before holds, or perhaps this one; commit again.
+  [[nodiscard]] Status commit(const Checkpoint& checkpoint);
+
+ private:
+  CheckpointFile(platform::FileSystem& files, std::filesystem::path folder, std::string name,
+                 std::unique_ptr<platform::FileLock> lock);
+  [[nodiscard]] Status load();
+  [[nodiscard]] Status settle();
+  [[nodiscard]] Status write_slot(unsigned slot, const StoredCheckpoint& stored);
+
+  platform::FileSystem& files_;
+  const std::filesystem::path folder_;
+  const std::string name_;
+  const std::unique_ptr<platform::FileLock> lock_;
+  std::unique_ptr<platform::File> file_;  // none before the first commit
+  std::optional<Checkpoint> stored_;
+  std::uint64_t generation_ = 0;
+  unsigned next_slot_ = 0;
+  bool is_settled_ = false;   // what is stored is on stable storage, under its name
+  bool is_doubtful_ = false;  // a commit failed
+};
+
+// All that are stored in a folder, in the order of their names. One that cannot be read is left out.
+[[nodiscard]] Result<std::vector<StoredCheckpoint>> list_checkpoints(platform::FileSystem& files,
+                                                                     const std::filesystem::path& folder);
+// The files themselves, to be put beside a copy of the log. Taken before the end of that copy is decided on, so that
+// no checkpoint lies behind it.
+struct CheckpointBytes {
+  std::string file_name;
+  std::vector<std::byte> bytes;
+};
+[[nodiscard]] Result<std::vector<CheckpointBytes>> take_checkpoints(platform::FileSystem& files,
+                                                                    const std::filesystem::path& folder);
+// Durable when this succeeds; those of the same names that are there are replaced.
+[[nodiscard]] Status put_checkpoints(platform::FileSystem& files, const std::filesystem::path& folder,
+                                     const std::vector<CheckpointBytes>& checkpoints);
+
+// Whether there was one. kLocked if a consumer has it.
+[[nodiscard]] Result<bool> remove_checkpoint(platform::FileSystem& files, const std::filesystem::path& folder,
+                                             std::string_view name);
+
+}  // namespace tidemark::engine
