@@ -7,6 +7,7 @@
 #include <new>
 #include <utility>
 
+#include "engine/format/segment.h"
 #include "engine/log/index_note.h"
 #include "engine/log/superblock_store.h"
 #include "engine/recovery/catalog_builder.h"
@@ -52,10 +53,11 @@ Status Follower::start(const ScanFacts& facts, LogPoint shown) {
     edge.totals = facts.totals;
     if (facts.end.position > Position(0)) { edge.recorded_ns = facts.recorded_ns; }
     edge.epoch = facts.epoch;
-  } else if (shown.position == Position(0)) {
-    catalog_.start_with({});
-  } else {
-    // What lies behind may be cut off and written anew: the catalog must not know of it.
+  } else if (facts.durable_edge && facts.durable_edge->point == shown) {
+    // What lies behind may be cut off and written anew. The catalog knows of it: mend_catalog() before anything is
+    // added.
+    edge = *facts.durable_edge;
+  } else if (shown.position > Position(0)) {
     auto built = build_catalog(catalog_.view()->runs(), shown.position);
     if (!built) { return std::unexpected(std::move(built.error())); }
     edge = *built;
@@ -69,12 +71,17 @@ Status Follower::start(const ScanFacts& facts, LogPoint shown) {
   return {};
 }
 
-// A page that says nothing now is of no use: one that will is found by the next look.
+// A page that says nothing now is of no use: one that will is found by the next look. Nor is one that leads further
+// than the log did when it was looked at, if there is no writer: what it speaks of a recovery may not find.
 void Follower::open_page() {
   auto page = LivePageReader::open(environment_.files, folder_);
   if (!page) { return; }
   const auto mark = (*page)->mark(superblock_.log_id, boot_id_);
   if (!mark || mark->epoch != superblock_.epoch) { return; }
+  if (mark->durable > tail_->edge().point.offset) {
+    const auto has_writer = environment_.files.is_locked(folder_ / kLockName);
+    if (!has_writer || !*has_writer) { return; }
+  }
   pages_.push_back(std::move(*page));
   seen_.store(mark->word - 1, std::memory_order_relaxed);  // so that it is read
   page_.store(pages_.back().get(), std::memory_order_release);
@@ -234,7 +241,8 @@ void Follower::take_in() {
   }
 }
 
-// Where memory ran out in the middle of a frame, the catalog holds a part of it.
+// An opening's catalog may hold more than what is durable; and where memory ran out in the middle of a frame, a part of
+// it.
 Status Follower::mend_catalog() {
   const Position known = tail_->edge().point.position;
   if (catalog_.end() == known) { return {}; }

@@ -163,7 +163,10 @@ class Scanner {
     if (options_.start && number == options_.start->segment) { return come_to_start(*bytes, *options_.start); }
     facts_.totals = number == SegmentNumber(1) ? SegmentTotals{} : facts_.totals.next();
     facts_.end.offset = Offset(base.value() + kSegmentHeaderBytes);
-    if (facts_.watermark >= facts_.end.offset || number == SegmentNumber(1)) { facts_.durable = facts_.end; }
+    if (facts_.watermark >= facts_.end.offset || number == SegmentNumber(1)) {
+      facts_.durable = facts_.end;
+      if (number != SegmentNumber(1)) { facts_.durable_edge = edge_at_end(number); }
+    }
     return scan_frames(*bytes);
   }
 
@@ -196,6 +199,7 @@ class Scanner {
     chain_ = {start.point.position, start.totals.last_trailer, start.epoch, start.recorded_ns};
     facts_.totals = start.totals;
     facts_.end = facts_.durable = start.point;
+    facts_.durable_edge = start;
     facts_.epoch = start.epoch;
     facts_.recorded_ns = start.recorded_ns;
     return scan_frames(bytes);
@@ -283,7 +287,7 @@ class Scanner {
     facts_.epoch = std::max(facts_.epoch, header.epoch);
     facts_.recorded_ns = header.recorded_ns;
     raise_watermark(Offset(header.durable));
-    edges_.push_back(facts_.end);
+    edges_.push_back(edge_at_end(segment.number()));
     settle_edges();
     if (options_.passed) {
       options_.passed({.point = facts_.end,
@@ -300,12 +304,21 @@ class Scanner {
     if (watermark > facts_.watermark) { facts_.watermark = watermark; }
   }
 
+  [[nodiscard]] ResumePoint edge_at_end(SegmentNumber segment) const {
+    return {.point = facts_.end,
+            .segment = segment,
+            .totals = facts_.totals,
+            .recorded_ns = facts_.recorded_ns,
+            .epoch = facts_.epoch};
+  }
+
   // Edges at or below the watermark are durable.
   void settle_edges() {
     std::size_t settled = 0;
-    while (settled < edges_.size() && edges_[settled].offset <= facts_.watermark) { ++settled; }
+    while (settled < edges_.size() && edges_[settled].point.offset <= facts_.watermark) { ++settled; }
     if (settled == 0) { return; }
-    facts_.durable = edges_[settled - 1];
+    facts_.durable = edges_[settled - 1].point;
+    facts_.durable_edge = edges_[settled - 1];
     facts_.frames_in_doubt -= settled;
     edges_.erase(edges_.begin(), edges_.begin() + static_cast<std::ptrdiff_t>(settled));
   }
@@ -510,7 +523,7 @@ class Scanner {
   const ScanOptions& options_;
   std::map<std::uint64_t, std::uint64_t> sizes_;  // of the segment files, by number
   FrameChain chain_;
-  std::vector<LogPoint> edges_;  // between frames, past the watermark so far
+  std::vector<ResumePoint> edges_;  // between frames, past the watermark so far
   std::optional<Offset> looked_again_at_;
   ScanFacts facts_;
 };

@@ -39,9 +39,10 @@ struct ScanFacts {
   std::shared_ptr<Segment> spare;                  // the next one, if it begins as if it had never been used
   std::vector<std::filesystem::path> leftovers;    // temporary files and useless spares
 
-  LogPoint end;      // B
-  Offset watermark;  // W
-  LogPoint durable;  // the last edge between frames at or below W
+  LogPoint end;                             // B
+  Offset watermark;                         // W
+  LogPoint durable;                         // the last edge between frames at or below W
+  std::optional<ResumePoint> durable_edge;  // the same, to go on from; none before the first frame
   TailFacts tail;
   std::string what;  // why there is no whole frame at B; empty if only zeros follow
 

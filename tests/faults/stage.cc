@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "engine/format/index_file.h"
+#include "engine/format/live_page.h"
 #include "engine/log/superblock_store.h"
 
 namespace tidemark::faults {
@@ -24,8 +25,9 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Fate::kCount)> k
                                                                                              "all", "torn"};
 
 // What becomes of an index file is nobody's business: it is made later, or its content comes from the log. Only memory
-// that runs out may be told, and what no system says of a map.
+// that runs out may be told, and what no system says of a map. Without the live page readers see more, only later.
 bool is_hidden(const platform::SeamCall& call, int error) {
+  if (std::filesystem::path(call.path).filename() == engine::kLivePageName) { return true; }
   if (error == ENOSPC && (call.kind == Kind::kMap || call.kind == Kind::kPopulate)) { return false; }
   const std::string name = std::filesystem::path(call.path).filename().string();
   const bool is_index = engine::parse_index_file_name(name) || engine::is_temporary_index_file_name(name);
