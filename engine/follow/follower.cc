@@ -65,6 +65,7 @@ Status Follower::start(const ScanFacts& facts, LogPoint shown) {
   const std::scoped_lock lock(mutex_);
   tail_.emplace(environment_.files, folder_, Lineage(superblock_), segments_, edge);
   durable_ = edge.point.offset;
+  log_end_ = facts.end.offset;
   publish();
   open_page();
   set_next_look(environment_.clock.steady());
@@ -78,7 +79,7 @@ void Follower::open_page() {
   if (!page) { return; }
   const auto mark = (*page)->mark(superblock_.log_id, boot_id_);
   if (!mark || mark->epoch != superblock_.epoch) { return; }
-  if (mark->durable > tail_->edge().point.offset) {
+  if (mark->durable > std::max(tail_->edge().point.offset, log_end_)) {
     const auto has_writer = environment_.files.is_locked(folder_ / kLockName);
     if (!has_writer || !*has_writer) { return; }
   }

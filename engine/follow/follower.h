@@ -86,6 +86,7 @@ class Follower {
   // Guarded by mutex_.
   std::optional<TailReader> tail_;
   Offset durable_;          // the log is known to be durable up to here
+  Offset log_end_;          // when it was opened: whole frames stood up to here
   std::size_t tables_ = 0;  // in the catalog, when index files were looked for last and of no use
   std::vector<std::unique_ptr<LivePageReader>> pages_;  // the last one is in use; others may still be slept on
   std::optional<Error> damage_;

@@ -325,7 +325,7 @@ class Maker {
     must_be(sample_.active == engine::segment_file_name(SegmentNumber(3)), "it has not three segments");
     const auto in_active = std::ranges::count(sample_.frames, sample_.active, &FrameAt::file);
     must_be(in_active >= 3, "its last segment does not begin before the last group");
-    must_be(sample_.bytes() <= std::size_t{64} << 10U, "it is too large");
+    must_be(sample_.bytes() <= std::size_t{72} << 10U, "it is too large");
 
     Twin reader(kSeed, sample_.index);
     reader.restore(sample_.files);
