@@ -145,6 +145,10 @@ class Backup {
       const auto to = temporary(into_ / segment_file_name(segment->number()));
       if (auto gone = files_.unlink(to); !gone && gone.error().code() != ErrorCode::kNotFound) { return gone; }
       fresh.push_back(segment.get());
+      // Before a name changes: what is damaged must not take the place of an earlier backup that is not.
+      if (options_.verify && segment.get() != last_) {
+        if (auto whole = SegmentCopier::check_sealed(*segment); !whole) { return whole; }
+      }
       std::uint32_t found = 0;
       if (auto done = copy(*segment, to, found); !done) { return done; }
       epoch = std::max(epoch, found);

@@ -10,6 +10,7 @@
 
 #include "engine/format/frame.h"
 #include "engine/format/segment.h"
+#include "engine/log/log_writer.h"
 #include "engine/recovery/segment_bytes.h"
 #include "platform/checksum.h"
 #include "platform/io.h"
@@ -121,6 +122,33 @@ Status SegmentCopier::copy_sealed(const Segment& segment, const std::filesystem:
   }
   ++segments_copied_;
   return copy_bytes(segment.path(), segment.size(), to);
+}
+
+Status SegmentCopier::check_sealed(const Segment& segment) {
+  auto file = segment.open_for_reading();
+  if (!file) { return std::unexpected(std::move(file.error())); }
+  SegmentBytes bytes(std::move(*file), segment.size(), Unreadable::kFails, segment.number());
+  auto sector = bytes.only(segment.size() - kSegmentFooterBytes, kSegmentFooterBytes);
+  if (!sector) { return std::unexpected(std::move(sector.error())); }
+  SegmentFooter footer{};
+  if (decode_segment_footer(*sector, footer) != BlockState::kGood) {
+    return std::unexpected(damaged_source(segment, 0, "a segment's footer is not as it was written"));
+  }
+  SegmentTotals totals;
+  while (totals.end < footer.end) {
+    const FramePlace place{segment.log_id(), segment.number().value(), totals.end};
+    auto check = look_for_frame(bytes, place, segment.size());
+    if (!check) { return std::unexpected(std::move(check.error())); }
+    if (check->state != FrameCheck::State::kWhole) {
+      return std::unexpected(damaged_source(segment, place.offset, "there is no whole frame where one belongs"));
+    }
+    totals.add(check->header, check->trailer, check->end);
+  }
+  if (totals.end != footer.end || totals.frames != footer.frame_count || totals.digest != footer.digest) {
+    return std::unexpected(
+        damaged_source(segment, totals.end, "a segment's frames are not those that its footer counts"));
+  }
+  return {};
 }
 
 Result<std::unique_ptr<platform::File>> SegmentCopier::begin(const Segment& segment, const FileId& log_id,

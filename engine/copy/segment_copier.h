@@ -27,6 +27,9 @@ class SegmentCopier {
   // A sealed segment under another name, linked or copied. kDamaged if its header or footer is not as it was written.
   [[nodiscard]] Status copy_sealed(const Segment& segment, const std::filesystem::path& to);
 
+  // Whether every frame of a sealed segment is whole, and all are there that its footer counts. kDamaged, kIo.
+  [[nodiscard]] static Status check_sealed(const Segment& segment);
+
   struct Tail {
     std::uint32_t epoch = 0;  // the highest of a frame
   };

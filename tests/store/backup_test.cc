@@ -235,6 +235,25 @@ TEST(BackupTest, OfADamagedStoreThereIsNone) {
   }
 }
 
+// What was damaged since does not take the place of an earlier backup that is whole.
+TEST(BackupTest, OfADamagedStoreTheEarlierOneStays) {
+  for (const SealedSegments sealed : {SealedSegments::kCopied, SealedSegments::kLinked}) {
+    World world;
+    Store store = world.open(tiny_segments());
+    append_many(store, 16);
+    must(store.backup(kBackup, {.sealed = sealed}));
+    const Lines earlier = lines_at(world, kBackup);
+    append_many(store, 24, "later");
+    ASSERT_TRUE(world.files.contents(world.segment(7)));
+    world.flip(world.segment(5), 900);
+    EXPECT_TRUE(fails_with(store.backup(kBackup, {.incremental = true, .sealed = sealed}), ErrorCode::kDamaged));
+    EXPECT_EQ(lines_at(world, kBackup), earlier);
+    Store back = open_at(world, kBackup, tiny_segments());
+    must(append(back, "more", "x"));
+    must(store.close());
+  }
+}
+
 TEST(BackupTest, ADamagedOrSuspectEndIsDecidedOnFirst) {
   World world;
   {
