@@ -50,6 +50,10 @@ class Subscriber {
   };
 
   Subscriber(const Store& store, Kind kind) : kind_(std::move(kind)), thread_([this, &store] { run(store); }) {}
+  // Where the test failed before it said how far to go: no further than it is.
+  ~Subscriber() { finish(Position(0)); }
+  Subscriber(const Subscriber&) = delete;
+  Subscriber& operator=(const Subscriber&) = delete;
 
   // Goes on until it has been given all up to this position.
   void finish(Position last) { last_.store(last.value()); }
@@ -117,9 +121,9 @@ TEST(Delivery, EverySubscriberIsGivenTheFilterOfTheLog) {
   Process first({KILL_READER, folder.string(), "follow"});
   Process second({KILL_READER, folder.string(), "follow"});
 
+  const auto end = std::chrono::steady_clock::now() + length;
   {
     std::vector<std::jthread> appenders;
-    const auto end = std::chrono::steady_clock::now() + length;
     for (int thread = 0; thread < 8; ++thread) {
       appenders.emplace_back([&, thread] {
         for (std::uint64_t n = 0; std::chrono::steady_clock::now() < end; ++n) {

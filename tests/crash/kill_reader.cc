@@ -3,10 +3,12 @@
 // "<events> <digest>" each time, "none" while there is no store, "error <text>" for anything else. Opens it read-only
 // again and again; or once, to follow whoever writes to it from then on, one writer after the other. Ends when it is
 // killed. Usage: kill_reader FOLDER [follow]
+#include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <string_view>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "tests/crash/kill_content.h"
@@ -64,6 +66,8 @@ std::string show(const char* folder) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // No longer than the test: what outlives it holds its output open.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   const bool follows = argc == 3 && std::string_view(argv[2]) == "follow";
   if (argc != 2 && !follows) { return 64; }
   for (;;) { say((follows ? follow(argv[1]) : show(argv[1])) + "\n"); }

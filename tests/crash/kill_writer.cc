@@ -3,9 +3,11 @@
 // output, and for every append that was acknowledged as durable a line "<stream> <version> <position>", with one
 // write(2) each, so that whoever reads them knows what must be found again. After so many appends a thread rests, so
 // that a store that lives through thousands of kills stays small. Usage: kill_writer FOLDER THREADS APPENDS
+#include <csignal>
 #include <cstdlib>
 #include <string>
 #include <string_view>
+#include <sys/prctl.h>
 #include <thread>
 #include <unistd.h>
 #include <vector>
@@ -36,6 +38,8 @@ void append_some(tidemark::Store& store, const std::string& stream, int appends)
 }  // namespace
 
 int main(int argc, char** argv) {
+  // No longer than the test: what outlives it holds its output open.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (argc != 4) { return 64; }
   auto store =
       tidemark::open_with_index(argv[1], {.segment_bytes_first = 1U << 14U, .segment_bytes_largest = 1U << 18U},

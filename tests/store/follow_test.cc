@@ -258,8 +258,8 @@ class LiveFollowTest : public testing::Test {
 
 TEST_F(LiveFollowTest, SubscribersAreGivenAllOfIt) {
   constexpr int kEvents = 2000;
-  std::vector<std::jthread> subscribers;
   std::atomic<int> right = 0;
+  std::vector<std::jthread> subscribers;
   for (int n = 0; n < 3; ++n) {
     subscribers.emplace_back([&, n] {
       const Query query = n == 0 ? Query::all() : Query::stream("loan-" + std::to_string(n));
