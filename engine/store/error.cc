@@ -53,6 +53,8 @@ std::string_view to_string(ErrorCode code) {
       return "match conflict";
     case ErrorCode::kCheckpointUnknown:
       return "checkpoint unknown";
+    case ErrorCode::kGroupUnknown:
+      return "group unknown";
     case ErrorCode::kHandlerFailed:
       return "handler failed";
     case ErrorCode::kContended:

@@ -50,6 +50,13 @@ Result<std::filesystem::path> real_folder(const std::filesystem::path& folder) {
   return error ? *absolute : real;
 }
 
+Result<Group> group_of(const std::shared_ptr<engine::StoreCore>& core, Result<engine::GroupDefinition> definition) {
+  if (!definition) { return std::unexpected(std::move(definition.error())); }
+  try {
+    return Group(core, std::make_shared<const engine::GroupDefinition>(std::move(*definition)));
+  } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
+}
+
 bool is_in(const std::filesystem::path& path, const std::filesystem::path& folder) {
   return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first == folder.end();
 }
@@ -197,6 +204,16 @@ Result<std::optional<Snapshot>> Store::snapshot(std::string_view stream, const F
 Result<PruneSnapshotsReport> Store::prune_snapshots(const PruneSnapshotsOptions& options) {
   return core_->prune_snapshots(options);
 }
+
+Result<Group> Store::group(std::string_view name, const Query& query, const GroupOptions& options) const {
+  return group_of(core_, core_->make_group(name, query, options));
+}
+
+Result<Group> Store::group(std::string_view name) const { return group_of(core_, core_->find_group(name)); }
+
+Result<std::vector<GroupInfo>> Store::groups() const { return core_->groups(); }
+
+Result<bool> Store::remove_group(std::string_view name) { return core_->remove_group(name); }
 
 Result<std::vector<NamedCheckpoint>> Store::checkpoints() const { return core_->checkpoints(); }
 

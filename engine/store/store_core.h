@@ -13,6 +13,7 @@
 #include "engine/copy/log_source.h"
 #include "engine/follow/follower.h"
 #include "engine/format/lineage.h"
+#include "engine/group/partition_file.h"
 #include "engine/log/catalog.h"
 #include "engine/log/checkpoint_store.h"
 #include "engine/log/environment.h"
@@ -27,6 +28,7 @@
 #include "engine/recovery/index_healer.h"
 #include "engine/subscribe/live_source.h"
 #include "platform/file_system.h"
+#include "tidemark/group.hpp"
 #include "tidemark/index_files.hpp"
 #include "tidemark/store.hpp"
 
@@ -68,6 +70,16 @@ class StoreCore final : public LiveSource, public std::enable_shared_from_this<S
   // checkpoints.cc
   [[nodiscard]] Result<std::vector<NamedCheckpoint>> checkpoints() const;
   [[nodiscard]] Result<bool> remove_checkpoint(std::string_view name) const;
+  // groups.cc
+  [[nodiscard]] Result<GroupDefinition> make_group(std::string_view name, const Query& query,
+                                                   const GroupOptions& options) const;
+  [[nodiscard]] Result<GroupDefinition> find_group(std::string_view name) const;
+  [[nodiscard]] Result<std::vector<GroupInfo>> groups() const;
+  [[nodiscard]] Result<bool> remove_group(std::string_view name) const;
+  [[nodiscard]] Result<Member> join_group(const GroupDefinition& group, const MemberOptions& options) const;
+  [[nodiscard]] Result<GroupInfo> group_info(const GroupDefinition& group) const;
+  [[nodiscard]] Result<std::vector<ParkedEvent>> parked_events(const GroupDefinition& group) const;
+  [[nodiscard]] Status replay_parked(const GroupDefinition& group) const;
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
   [[nodiscard]] StoreInfo info() const;
   [[nodiscard]] const RecoveryReport& recovery() const { return report_; }
@@ -105,6 +117,7 @@ class StoreCore final : public LiveSource, public std::enable_shared_from_this<S
                      std::optional<platform::SteadyTime> until) const override;
   Status check_live() const override;
   Result<Checkpoint> checkpoint_at(std::optional<Position> position) const override;  // checkpoints.cc
+  Status check_checkpoint(const Checkpoint& checkpoint) const override;               // likewise
   RecordedTime now() const override { return environment_.clock.now(); }
 
  private:
@@ -133,7 +146,8 @@ class StoreCore final : public LiveSource, public std::enable_shared_from_this<S
     Offset at;
   };
   [[nodiscard]] Result<FrameProof> proof_at(Position position) const;
-  [[nodiscard]] Status check_checkpoint(const Checkpoint& checkpoint) const;
+  [[nodiscard]] Result<Position> first_of_group(const GroupOptions& options) const;
+  [[nodiscard]] Result<std::vector<PartitionFile::Loaded>> load_partitions(const GroupDefinition& group) const;
   // Taken for a subscription, and of this log.
   [[nodiscard]] Result<std::unique_ptr<CheckpointFile>> open_checkpoint(std::string_view name) const;
   [[nodiscard]] FileId log_id() const;

@@ -23,6 +23,8 @@ class LiveSource : public ReadSource {
   [[nodiscard]] virtual Status check_live() const = 0;
   // At the event there, which must be durable, or before the first one.
   [[nodiscard]] virtual Result<Checkpoint> checkpoint_at(std::optional<Position> position) const = 0;
+  // kCheckpointUnknown: it is not of this log.
+  [[nodiscard]] virtual Status check_checkpoint(const Checkpoint& checkpoint) const = 0;
   // The time by which events are recorded.
   [[nodiscard]] virtual RecordedTime now() const = 0;
 };

@@ -22,6 +22,10 @@ inline constexpr std::uint32_t kSnapshotsPerStreamMax = 16;  // of all schemas t
 
 inline constexpr std::size_t kCheckpointNameBytesMax = 255;  // and at least 1; likewise
 
+inline constexpr std::size_t kGroupNameBytesMax = 255;  // and at least 1; likewise
+inline constexpr std::uint32_t kGroupPartitionsMax = 256;
+inline constexpr std::uint32_t kGroupMembersMax = 256;
+
 // Sizes that OpenOptions takes for segments.
 inline constexpr std::uint64_t kSegmentBytesMin = std::uint64_t{4} << 10U;
 inline constexpr std::uint64_t kSegmentBytesMax = std::uint64_t{1} << 30U;

@@ -21,6 +21,7 @@
 #include "tidemark/error.hpp"
 #include "tidemark/event.hpp"
 #include "tidemark/expect.hpp"
+#include "tidemark/group.hpp"
 #include "tidemark/query.hpp"
 #include "tidemark/recovery_report.hpp"
 #include "tidemark/snapshot.hpp"
@@ -38,7 +39,7 @@ enum class Preallocation : std::uint8_t {
 };
 
 struct OpenOptions {
-  // Never writes, creates, cuts or locks anything (but for a checkpoint that a subscription of it commits); shows what
+  // Never writes, creates, cuts or locks anything (but for checkpoints and consumer groups); shows what
   // is known durable. Works beside a writer, whose log it goes on to follow, and on a read-only medium.
   bool read_only = false;
   // Make the store if there is none. A read-only opening never does.
@@ -193,6 +194,18 @@ class Store {
   // Forgets one; false if there is none by that name. A read-only opening may do so, as it may commit. kLocked if a
   // subscription has it, in this process or another.
   [[nodiscard]] Result<bool> remove_checkpoint(std::string_view name);
+  // The consumer group of this name (tidemark/group.hpp), made if there is none; a read-only opening may do so. The
+  // name is 1 to 255 bytes of UTF-8 without control characters. Where a group that is there began stays.
+  // kInvalidArgument (also: it is there with another query or number of partitions), kLimitExceeded, kDamaged,
+  // kNoSpace, kIo, kClosed, kForked.
+  [[nodiscard]] Result<Group> group(std::string_view name, const Query& query, const GroupOptions& options = {}) const;
+  // The one that is there. kGroupUnknown.
+  [[nodiscard]] Result<Group> group(std::string_view name) const;
+  // All of them, by the byte order of their names. One that cannot be read is left out.
+  [[nodiscard]] Result<std::vector<GroupInfo>> groups() const;
+  // Forgets one, with all that it had parked; false if there is none by that name. kLocked if it has members, in this
+  // process or another.
+  [[nodiscard]] Result<bool> remove_group(std::string_view name);
   // The event with this id, if the store has it. The same visibility as a default read.
   [[nodiscard]] Result<std::optional<OwnedEvent>> event_by_id(const EventId& id) const;
   // Where the event at this position stood in the store that this one was extracted from (tidemark/extract.hpp).

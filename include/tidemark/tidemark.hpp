@@ -13,6 +13,7 @@
 #include "tidemark/expect.hpp"
 #include "tidemark/extract.hpp"
 #include "tidemark/fork.hpp"
+#include "tidemark/group.hpp"
 #include "tidemark/index_files.hpp"
 #include "tidemark/limits.hpp"
 #include "tidemark/query.hpp"

@@ -33,6 +33,7 @@ ExitCode exit_code(ErrorCode code) {
     case ErrorCode::kForked:
     case ErrorCode::kUnsafeFileSystem:
     case ErrorCode::kCheckpointUnknown:
+    case ErrorCode::kGroupUnknown:
     case ErrorCode::kHandlerFailed:
     case ErrorCode::kOutOfMemory:
       return ExitCode::kFailed;
