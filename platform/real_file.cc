@@ -154,8 +154,10 @@ int flags_of(OpenMode mode) {
 
 Result<std::unique_ptr<File>> open_real_file(const std::filesystem::path& path, OpenMode mode) {
   const std::string_view doing = mode == OpenMode::kCreate ? "create the file" : "open the file";
-  // O_NONBLOCK: a pipe under the name of a file must not make us wait for its other end.
-  Descriptor descriptor(above_standard(::open(path.c_str(), flags_of(mode) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644)));
+  // O_NONBLOCK: a pipe under the name of a file must not make us wait for its other end. O_NOFOLLOW: nor must a link
+  // make us write into a file that is none of ours.
+  Descriptor descriptor(
+      above_standard(::open(path.c_str(), flags_of(mode) | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644)));
   if (!descriptor) return os_failure(errno, doing, path);
   struct stat status;
   if (::fstat(descriptor.number(), &status) != 0) return os_failure(errno, doing, path);

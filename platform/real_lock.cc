@@ -174,7 +174,8 @@ Result<std::unique_ptr<FileLock>> lock_throwing(const std::filesystem::path& pat
   Registry& all = registry();
   // Before the file is open: no fork comes between, after which a child would hold a copy that nobody knows of.
   const std::lock_guard guard(all.mutex);
-  Descriptor file(above_standard(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644)));
+  Descriptor file(
+      above_standard(::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644)));
   if (!file) return os_failure(errno, kLocking, path);
   const auto id = id_of(file);
   if (!id) return os_failure(errno, kLocking, path);
@@ -211,7 +212,8 @@ Result<std::unique_ptr<FileLock>> lock_real_file(const std::filesystem::path& pa
 }
 
 Result<bool> is_real_file_locked(const std::filesystem::path& path) {
-  const Descriptor file(above_standard(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)));
+  const Descriptor file(
+      above_standard(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)));
   if (!file && errno == ENOENT) return false;
   if (!file) return os_failure(errno, kAsking, path);
   const auto id = id_of(file);

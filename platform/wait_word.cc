@@ -2,12 +2,16 @@
 #include "platform/wait_word.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <climits>
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <thread>
 #include <time.h>
 #include <unistd.h>
+
+#include "platform/fence.h"
+#include "platform/io.h"
 
 namespace tidemark::platform {
 
@@ -19,11 +23,16 @@ static_assert(std::atomic<std::uint32_t>::is_always_lock_free);
 // Whose threads sleep on a word.
 enum Among : int { kThisProcess = FUTEX_PRIVATE_FLAG, kAllProcesses = 0 };
 
-// Every outcome of the call (woken, word changed, time over, signal) means the same to us: look again.
-void futex(std::atomic<std::uint32_t>& word, Among among, int operation, std::uint32_t value,
+// How long a thread rests whose word is gone, before it looks again.
+constexpr std::chrono::milliseconds kRestWithoutWord{1};
+
+// Every outcome of the call (woken, word changed, time over, signal) means the same to us: look again. But not if there
+// is no word: then gives false.
+bool futex(std::atomic<std::uint32_t>& word, Among among, int operation, std::uint32_t value,
            const timespec* deadline = nullptr) {
-  ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), operation | among, value, deadline, nullptr,
-            FUTEX_BITSET_MATCH_ANY);
+  return ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), operation | among, value, deadline, nullptr,
+                   FUTEX_BITSET_MATCH_ANY) >= 0 ||
+         errno != EFAULT;
 }
 
 // The steady clock of libstdc++ and libc++ is CLOCK_MONOTONIC, by which FUTEX_WAIT_BITSET measures.
@@ -42,8 +51,9 @@ timespec timespec_of(std::chrono::steady_clock::time_point moment) {
 //   the request is first    the sleeper sees stop_requested(), and does not sleep
 //
 // If stop was requested before the call, the callback runs here and now, finds asleep == 0 and is through.
-void sleep_while(std::atomic<std::uint32_t>& word, Among among, std::uint32_t seen, const std::stop_token& stop,
-                 std::optional<std::chrono::steady_clock::time_point> deadline) {
+template <class Load>
+void sleep_while(std::atomic<std::uint32_t>& word, Among among, const Load& load, std::uint32_t seen,
+                 const std::stop_token& stop, std::optional<std::chrono::steady_clock::time_point> deadline) {
   const timespec until = deadline ? timespec_of(*deadline) : timespec{};
   const auto is_over = [&] { return deadline && *deadline <= std::chrono::steady_clock::now(); };
   std::atomic<std::uint32_t> asleep = 0;
@@ -54,8 +64,9 @@ void sleep_while(std::atomic<std::uint32_t>& word, Among among, std::uint32_t se
     }
   });
   asleep.exchange(1, std::memory_order_acq_rel);
-  while (word.load() == seen && !stop.stop_requested() && !is_over()) {
-    futex(word, among, FUTEX_WAIT_BITSET, seen, deadline ? &until : nullptr);
+  while (load() == seen && !stop.stop_requested() && !is_over()) {
+    const bool is_there = futex(word, among, FUTEX_WAIT_BITSET, seen, deadline ? &until : nullptr);
+    if (!is_there) { std::this_thread::sleep_for(kRestWithoutWord); }
   }
   asleep.store(0, std::memory_order_release);
 }
@@ -74,21 +85,28 @@ void WaitWord::wait_until(std::uint32_t seen, std::chrono::steady_clock::time_po
 
 void WaitWord::wait(std::uint32_t seen, const std::stop_token& stop,
                     std::optional<std::chrono::steady_clock::time_point> deadline) const {
-  sleep_while(value_, kThisProcess, seen, stop, deadline);
+  sleep_while(value_, kThisProcess, [this] { return value_.load(); }, seen, stop, deadline);
 }
 
 void WaitWord::wake_one() { futex(value_, kThisProcess, FUTEX_WAKE, 1); }
 
 void WaitWord::wake_all() { futex(value_, kThisProcess, FUTEX_WAKE, INT_MAX); }
 
-SharedWord::SharedWord(const std::byte* at)
-    : value_(reinterpret_cast<std::atomic<std::uint32_t>*>(const_cast<std::byte*>(at))) {}
+SharedWord::SharedWord(File& file, const Mapping& mapping, std::uint64_t offset)
+    : file_(file),
+      offset_(offset),
+      value_(reinterpret_cast<std::atomic<std::uint32_t>*>(const_cast<std::byte*>(mapping.bytes().data() + offset))) {}
 
-std::uint32_t SharedWord::load() const { return value_->load(std::memory_order_acquire); }
+std::uint32_t SharedWord::load() const {
+  std::uint32_t value = 0;
+  const auto read = read_up_to(file_, std::as_writable_bytes(std::span(&value, 1)), offset_);
+  acquire_fence();
+  return read && *read == sizeof value ? value : 0;
+}
 
 void SharedWord::wait(std::uint32_t seen, const std::stop_token& stop,
                       std::optional<std::chrono::steady_clock::time_point> deadline) const {
-  sleep_while(*value_, kAllProcesses, seen, stop, deadline);
+  sleep_while(*value_, kAllProcesses, [this] { return load(); }, seen, stop, deadline);
 }
 
 void SharedWord::wake_all() const { futex(*value_, kAllProcesses, FUTEX_WAKE, INT_MAX); }

@@ -8,6 +8,8 @@
 #include <optional>
 #include <stop_token>
 
+#include "platform/file_system.h"
+
 namespace tidemark::platform {
 
 // One 32-bit word that threads sleep on (a futex). Whoever changes it wakes the sleepers.
@@ -37,12 +39,14 @@ class WaitWord {
   mutable std::atomic<std::uint32_t> value_;
 };
 
-// The same for a word in memory that several processes have mapped, read-only too. Whoever changes it does so by
-// writing to the file that is mapped. The memory outlives this.
+// The same for a word in a file that several processes have mapped, read-only too. Whoever changes it does so by
+// writing to the file. It is slept on by its place in the map and read through the file, so that one that somebody cuts
+// short ends no process. File and mapping outlive this.
 class SharedWord {
  public:
-  // The address is a multiple of four.
-  explicit SharedWord(const std::byte* at);
+  // The offset is a multiple of four, within what is mapped.
+  SharedWord(File& file, const Mapping& mapping, std::uint64_t offset);
+  // 0 if it is not there.
   [[nodiscard]] std::uint32_t load() const;
   // See WaitWord.
   void wait(std::uint32_t seen, const std::stop_token& stop,
@@ -51,7 +55,9 @@ class SharedWord {
   void wake_all() const;
 
  private:
-  std::atomic<std::uint32_t>* value_;  // never written through
+  File& file_;
+  const std::uint64_t offset_;
+  std::atomic<std::uint32_t>* value_;  // its address alone: neither read nor written through
 };
 
 }  // namespace tidemark::platform

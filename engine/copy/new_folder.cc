@@ -2,6 +2,7 @@
 #include "engine/copy/new_folder.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <string>
 #include <utility>
 
@@ -61,19 +62,45 @@ Status NewFolder::clear() const {
   if (!entries && entries.error().code() == ErrorCode::kNotFound) { return {}; }
   if (!entries) { return std::unexpected(std::move(entries.error())); }
   for (const auto& entry : *entries) {
+    if (entry.name == kUnfinishedName) { continue; }
     if (!is_store_file_name(entry.name) || entry.is_folder) {
       return std::unexpected(not_a_store_error(unfinished_, entry.name));
     }
   }
   for (const auto& entry : *entries) {
-    if (lock_ && entry.name == kLockName) { continue; }
+    if ((lock_ && entry.name == kLockName) || entry.name == kUnfinishedName) { continue; }
     if (auto gone = files_->unlink(unfinished_ / entry.name); !gone) { return gone; }
   }
   return {};
 }
 
+// What stands under that name is cleared away only if it was begun here: it may be somebody's store.
+Status NewFolder::mark() const {
+  auto entries = files_->list(unfinished_);
+  if (!entries) { return std::unexpected(std::move(entries.error())); }
+  const bool is_marked =
+      std::ranges::find(*entries, kUnfinishedName, &platform::DirectoryEntry::name) != entries->end();
+  if (is_marked) { return {}; }
+  if (!entries->empty()) {
+    return std::unexpected(
+        Error(ErrorCode::kInvalidArgument,
+              "the new store is made in this folder first, and it holds something that no copy left there (\"" +
+                  entries->front().name + "\"): move it away, or name another folder for the new store")
+            .with_path(unfinished_));
+  }
+  auto made = files_->open(unfinished_ / kUnfinishedName, platform::OpenMode::kCreate);
+  return made || made.error().system_error() == EEXIST ? Status() : std::unexpected(std::move(made.error()));
+}
+
+Status NewFolder::make() const {
+  if (auto made = files_->make_folder(unfinished_); !made) { return made; }
+  if (auto marked = mark(); !marked) { return marked; }
+  return clear();
+}
+
 Status NewFolder::make_and_lock() {
   if (auto made = files_->make_folder(unfinished_); !made) { return made; }
+  if (auto marked = mark(); !marked) { return marked; }
   // Folders above that were made just now must not vanish with the new store in them. One that was given to us, in one
   // that we may not read, is its giver's to keep.
   for (auto above = target_; above.has_relative_path() && above.has_parent_path();) {
@@ -93,7 +120,10 @@ Status NewFolder::finish() {
   }
   if (auto named = files_->rename(unfinished_, target_); !named) { return named; }
   const auto parent = target_.has_parent_path() ? target_.parent_path() : std::filesystem::path(".");
-  return files_->sync_folder(parent);
+  auto synced = files_->sync_folder(parent);
+  // One that a crash leaves does no harm there.
+  (void)files_->unlink(target_ / kUnfinishedName);
+  return synced;
 }
 
 }  // namespace tidemark::engine

@@ -23,7 +23,10 @@ class NewFolder {
   // Where to make it.
   [[nodiscard]] const std::filesystem::path& unfinished() const { return unfinished_; }
   [[nodiscard]] const std::filesystem::path& target() const { return target_; }
-  // Takes away what an earlier attempt left there; nothing that is not a store's.
+  // Makes the folder, and takes away what an earlier attempt left there. kInvalidArgument: there is something that none
+  // left there.
+  [[nodiscard]] Status make() const;
+  // Takes away all that is in it, but for what marks it.
   [[nodiscard]] Status clear() const;
   // Makes the folder, locks it as a writer would, and clears it: for work that opens no store in it. kLocked if the
   // same is being done elsewhere.
@@ -32,6 +35,7 @@ class NewFolder {
   [[nodiscard]] Status finish();
 
  private:
+  [[nodiscard]] Status mark() const;
   NewFolder(platform::FileSystem& files, std::filesystem::path target);
 
   platform::FileSystem* files_;

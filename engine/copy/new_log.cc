@@ -88,8 +88,8 @@ Status verify_copy(const LogSource& source, const std::filesystem::path& folder,
   Error error(ErrorCode::kDamaged, std::move(message));
   if (report->whole()) { return std::unexpected(std::move(error).with_path(folder)); }
   const Damage& first = report->damages.front();
-  if (first.segment) { error = std::move(error).with_segment(*first.segment); }
-  if (first.offset) { error = std::move(error).with_offset(*first.offset); }
+  if (first.segment) { (void)std::move(error).with_segment(*first.segment); }
+  if (first.offset) { (void)std::move(error).with_offset(*first.offset); }
   return std::unexpected(std::move(error).with_path(first.file));
 }
 

@@ -76,6 +76,8 @@ using SectorImage = std::array<std::byte, kSectorBytes>;
 
 // Names of files in a store's folder.
 inline constexpr std::string_view kSuperblockNames[2] = {"super-a", "super-b"};
+// Marks a folder that a new store is being made in.
+inline constexpr std::string_view kUnfinishedName = "unfinished";
 inline constexpr std::string_view kLockName = "lock";
 inline constexpr std::string_view kTemporarySuffix = ".tmp";
 [[nodiscard]] std::string segment_file_name(SegmentNumber number);

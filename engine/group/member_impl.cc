@@ -117,7 +117,7 @@ SteadyTime MemberImpl::when_to_wake(std::optional<SteadyTime> until) const {
     if (const auto next = owned->partition.next_due()) { due = std::min(due, *next); }
   }
   if (needs_flush()) { due = std::min(due, last_flush_ + options_.sync_interval); }
-  const SteadyTime wake = Steady::now() + std::max<Steady::duration>(due - now(), Steady::duration::zero());
+  const SteadyTime wake = Steady::now() + (std::max(due, now()) - now());
   return until ? std::min(*until, wake) : wake;
 }
 

@@ -45,8 +45,11 @@ Result<LoadedSlots> load_slots(platform::File& file) {
         break;
     }
   }
-  // One alone is what a crash leaves of the first commit, which nobody was told of.
-  loaded.is_unreadable = !loaded.newest && unreadable == 2;
+  // One alone is what a crash leaves of the first commit, which nobody was told of; but the whole file was there before.
+  const auto size = file.size();
+  if (!size) { return std::unexpected(size.error()); }
+  const bool is_cut = *size != 0 && *size < kCheckpointSlotBytes + kSectorBytes;
+  loaded.is_unreadable = !loaded.newest && (unreadable == 2 || is_cut);
   return loaded;
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "platform/fence.h"
 #include "platform/io.h"
 
 namespace tidemark::engine {
@@ -16,8 +17,6 @@ Status write_mark(platform::File& file, const LivePageMark& mark) {
   store_as(bytes.data(), mark);
   return platform::write_all(file, bytes, kLivePageMarkAt);
 }
-
-const std::byte* word_of(const platform::Mapping& mapping) { return mapping.bytes().data() + kLivePageMarkAt; }
 
 // One that can be mapped, however it was left.
 Result<std::unique_ptr<platform::File>> open_page(platform::FileSystem& files, const std::filesystem::path& path) {
@@ -38,7 +37,7 @@ LivePageWriter::LivePageWriter(std::unique_ptr<platform::File> file, std::unique
                                std::uint32_t epoch, std::uint32_t word, Offset durable)
     : file_(std::move(file)),
       mapping_(std::move(mapping)),
-      shared_word_(word_of(*mapping_)),
+      shared_word_(*file_, *mapping_, kLivePageMarkAt),
       epoch_(epoch),
       word_(word),
       durable_(durable) {}
@@ -51,9 +50,11 @@ Result<std::unique_ptr<LivePageWriter>> LivePageWriter::open(platform::FileSyste
   if (!file) { return std::unexpected(std::move(file.error())); }
   auto mapping = (*file)->map();
   if (!mapping) { return std::unexpected(std::move(mapping.error())); }
-  if (auto here = (*mapping)->populate(0, kLivePageBytes); !here) { return std::unexpected(std::move(here.error())); }
+  if ((*mapping)->bytes().size() < kLivePageBytes) {
+    return std::unexpected(Error(ErrorCode::kDamaged, "the live page is too short").with_path(folder / kLivePageName));
+  }
   // Sleepers may know the word that was left: this one is another.
-  const std::uint32_t word = platform::SharedWord(word_of(**mapping)).load() + 1;
+  const std::uint32_t word = platform::SharedWord(**file, **mapping, kLivePageMarkAt).load() + 1;
   std::array<std::byte, sizeof(LivePageStart)> start;
   store_as(start.data(), make_live_page_start(log_id, boot_id, epoch));
   if (auto done = platform::write_all(**file, start, 0); !done) { return std::unexpected(std::move(done.error())); }
@@ -76,8 +77,8 @@ void LivePageWriter::announce(Offset durable) {
   shared_word_.wake_all();
 }
 
-LivePageReader::LivePageReader(std::unique_ptr<platform::Mapping> mapping)
-    : mapping_(std::move(mapping)), word_(word_of(*mapping_)) {}
+LivePageReader::LivePageReader(std::unique_ptr<platform::File> file, std::unique_ptr<platform::Mapping> mapping)
+    : file_(std::move(file)), mapping_(std::move(mapping)), word_(*file_, *mapping_, kLivePageMarkAt) {}
 
 Result<std::unique_ptr<LivePageReader>> LivePageReader::open(platform::FileSystem& files,
                                                              const std::filesystem::path& folder) {
@@ -89,13 +90,15 @@ Result<std::unique_ptr<LivePageReader>> LivePageReader::open(platform::FileSyste
   if ((*mapping)->bytes().size() < kLivePageBytes) {
     return std::unexpected(Error(ErrorCode::kDamaged, "the live page is too short").with_path(path));
   }
-  if (auto here = (*mapping)->populate(0, kLivePageBytes); !here) { return std::unexpected(std::move(here.error())); }
-  return std::unique_ptr<LivePageReader>(new LivePageReader(std::move(*mapping)));
+  return std::unique_ptr<LivePageReader>(new LivePageReader(std::move(*file), std::move(*mapping)));
 }
 
 std::optional<LiveMark> LivePageReader::mark(const FileId& log_id, const FileId& boot_id) const {
-  const auto mark = read_live_mark(mapping_->bytes(), log_id, boot_id);
-  std::atomic_thread_fence(std::memory_order_acquire);  // what the mark calls durable is read after it
+  std::array<std::byte, kLivePageMarkAt + sizeof(LivePageMark)> bytes;
+  const auto read = platform::read_up_to(*file_, bytes, 0);
+  if (!read) { return std::nullopt; }
+  const auto mark = read_live_mark(std::span(bytes).first(*read), log_id, boot_id);
+  platform::acquire_fence();  // what the mark calls durable is read after it
   return mark;
 }
 

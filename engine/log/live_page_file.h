@@ -46,7 +46,7 @@ class LivePageWriter {
   Offset durable_;
 };
 
-// The page as a reader maps it. Safe from many threads.
+// The page as a reader has it. Safe from many threads, and from what others do to the file.
 class LivePageReader {
  public:
   // kNotFound, kIo; kDamaged if the file is too short to be mapped.
@@ -55,7 +55,7 @@ class LivePageReader {
 
   // What the page says now; see read_live_mark.
   [[nodiscard]] std::optional<LiveMark> mark(const FileId& log_id, const FileId& boot_id) const;
-  // A number that is another one once mark() is. No call of the system.
+  // A number that is another one once mark() is.
   [[nodiscard]] std::uint32_t moves() const { return word_.load(); }
   // Sleeps while that is still `seen`; see SharedWord.
   void wait(std::uint32_t seen, const std::stop_token& stop, std::optional<platform::SteadyTime> until) const {
@@ -63,9 +63,10 @@ class LivePageReader {
   }
 
  private:
-  explicit LivePageReader(std::unique_ptr<platform::Mapping> mapping);
+  LivePageReader(std::unique_ptr<platform::File> file, std::unique_ptr<platform::Mapping> mapping);
 
-  const std::unique_ptr<platform::Mapping> mapping_;
+  const std::unique_ptr<platform::File> file_;
+  const std::unique_ptr<platform::Mapping> mapping_;  // slept on by its address, and never read
   const platform::SharedWord word_;
 };
 

@@ -84,6 +84,13 @@ Result<std::span<const std::byte>> Segment::view(std::uint64_t offset, std::uint
 
 Result<std::unique_ptr<platform::File>> Segment::open_for_reading() const {
   auto file = files_.open(path_, platform::OpenMode::kRead);
+  if (!file && file.error().code() == ErrorCode::kNotFound) {
+    return std::unexpected(
+        Error(ErrorCode::kDamaged, "the segment's file is gone: somebody removed it; put it back from a backup")
+            .with_path(path_)
+            .with_segment(number())
+            .with_system_error(file.error().system_error()));
+  }
   if (!file) { return std::unexpected(std::move(file.error()).with_segment(number())); }
   return std::move(*file);
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "engine/format/group_file.h"
 #include "engine/format/segment.h"
 #include "engine/format/snapshot_file.h"
 
@@ -23,7 +24,7 @@ Result<FolderHolds> look_at_folder(platform::FileSystem& files, const std::files
   bool ours = false;
   for (const auto& entry : *entries) {
     if (entry.name == kSuperblockNames[0] || entry.name == kSuperblockNames[1]) { return FolderHolds::kStore; }
-    if (is_snapshot_folder(entry)) { continue; }
+    if (is_side_folder(entry)) { continue; }
     const bool is_ours = is_store_file_name(entry.name) && !entry.is_folder;
     if (!is_ours) { foreign = entry.name; }
     ours = ours || is_ours;
@@ -34,8 +35,8 @@ Result<FolderHolds> look_at_folder(platform::FileSystem& files, const std::files
   return entries->empty() ? FolderHolds::kNothing : FolderHolds::kUnfinished;
 }
 
-bool is_snapshot_folder(const platform::DirectoryEntry& entry) {
-  return entry.is_folder && entry.name == kSnapshotFolderName;
+bool is_side_folder(const platform::DirectoryEntry& entry) {
+  return entry.is_folder && (entry.name == kSnapshotFolderName || is_group_folder_name(entry.name));
 }
 
 Error no_store_error(const std::filesystem::path& folder) {

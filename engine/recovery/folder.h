@@ -20,8 +20,9 @@ enum class FolderHolds : std::uint8_t {
 // something else.
 [[nodiscard]] Result<FolderHolds> look_at_folder(platform::FileSystem& files, const std::filesystem::path& folder);
 
-// Whether this is the folder of a store's snapshots. It is no file of the log, and nothing is known by it.
-[[nodiscard]] bool is_snapshot_folder(const platform::DirectoryEntry& entry);
+// Whether this is the folder of a store's snapshots, or of a consumer group. It is no file of the log, and nothing is
+// known by it.
+[[nodiscard]] bool is_side_folder(const platform::DirectoryEntry& entry);
 
 [[nodiscard]] Error no_store_error(const std::filesystem::path& folder);
 [[nodiscard]] Error not_a_store_error(const std::filesystem::path& folder, std::string_view foreign_name);

@@ -547,9 +547,9 @@ Error tail_error(const ScanFacts& facts, Verdict verdict) {
     message += ": " + facts.what + "; the store opens read-only, run `tidemark verify` for all that is hit";
   } else {
     code = ErrorCode::kSuspectTail;
-    message = "the log's end after position " + at + " is neither whole nor plainly torn: " + facts.what + "; " +
+    message = "the log's end, from position " + at + " on, is neither whole nor plainly torn: " + facts.what + "; " +
               std::to_string(facts.bad_bytes) +
-              " bytes would be cut; if nothing acknowledged stood there, accept that "
+              " bytes would be cut; if no event at that position or behind it was acknowledged, accept that "
               "(OpenOptions::accept_suspect_tail, `tidemark recover --accept-suspect-tail`)";
   }
   Error error(code, std::move(message));

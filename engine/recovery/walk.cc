@@ -32,7 +32,8 @@ class LogWalk {
 
   Result<WalkEnd> run() {
     if (auto done = walk(); !done) { return std::unexpected(std::move(done.error())); }
-    WalkEnd end{chain_.next, hole_ && !report_.damages[*hole_].last_position};
+    WalkEnd end{
+        .position = chain_.next, .is_lost = hole_ && !report_.damages[*hole_].last_position, .is_suspect = is_suspect_};
     for (const Damage& damage : report_.damages) {
       if (damage.last_position) { end.position = std::max(end.position, damage.last_position->next()); }
     }
@@ -336,6 +337,7 @@ class LogWalk {
     }
     report_.bytes_pending = facts_.bad_bytes;
     if (judge(facts_.tail) == Verdict::kSuspect) {
+      is_suspect_ = true;
       Damage& damage = add_damage(path, "the end of the log is neither whole nor plainly torn: " + facts_.what);
       damage.segment = SegmentNumber(header.number);
       damage.offset = Offset(offset);
@@ -430,6 +432,7 @@ class LogWalk {
   bool chain_broken_ = false;
   SegmentTotals totals_;
   bool totals_known_ = true;
+  bool is_suspect_ = false;               // the log's end
   std::optional<std::size_t> hole_;       // open
   std::optional<std::size_t> last_hole_;  // open or closed: what is missing was lost in it
   struct Seen {

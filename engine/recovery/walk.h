@@ -29,8 +29,9 @@ struct WalkOptions {
 };
 
 struct WalkEnd {
-  Position position;     // after the last event that is known to have been there
-  bool is_lost = false;  // acknowledged events stood past that, nobody can tell how many
+  Position position;        // after the last event that is known to have been there
+  bool is_lost = false;     // acknowledged events stood past that, nobody can tell how many
+  bool is_suspect = false;  // there may have been some
 };
 
 // Goes over a store's log like a scan, but on beyond every damage: to the next whole frame that belongs where it

@@ -196,7 +196,7 @@ Result<ExtractReport> extract_throwing(const std::filesystem::path& folder, cons
   if (!positions) { return std::unexpected(std::move(positions.error())); }
   Extraction extraction(**source, std::move(*positions), progress);
 
-  if (auto clear = made->clear(); !clear) { return std::unexpected(std::move(clear.error())); }
+  if (auto ready = made->make(); !ready) { return std::unexpected(std::move(ready.error())); }
   const auto& unfinished = made->unfinished();
   const auto fill = [&]() -> Status {
     // The last recorded time may lie ahead of this machine's clock; it is kept as it is.

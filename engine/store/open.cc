@@ -39,8 +39,9 @@ Status check_options(const OpenOptions& options) {
         Error(ErrorCode::kInvalidArgument,
               "segment sizes must be powers of two from 4 KiB to 1 GiB, the first at most the largest"));
   }
-  if (options.sync_interval <= std::chrono::milliseconds(0)) {
-    return std::unexpected(Error(ErrorCode::kInvalidArgument, "the sync interval must be longer than nothing"));
+  if (options.sync_interval <= std::chrono::milliseconds(0) || options.sync_interval > std::chrono::hours(24 * 365)) {
+    return std::unexpected(
+        Error(ErrorCode::kInvalidArgument, "the sync interval must be longer than nothing, and at most a year"));
   }
   return {};
 }
@@ -239,7 +240,7 @@ class Opener {
     auto entries = files_.list(folder_);
     if (!entries) { return std::unexpected(std::move(entries.error())); }
     for (const auto& entry : *entries) {
-      if (entry.name == kLockName || is_snapshot_folder(entry)) { continue; }
+      if (entry.name == kLockName || entry.name == kUnfinishedName || is_side_folder(entry)) { continue; }
       if (auto gone = files_.unlink(folder_ / entry.name); !gone) { return gone; }
     }
     // Whoever made the folder, and those above it, may have been killed before their names were durable. A folder that
@@ -292,7 +293,7 @@ class Opener {
     auto entries = files_.list(folder_);
     if (!entries) { return std::unexpected(std::move(entries.error())); }
     for (const auto& entry : *entries) {
-      if (entry.name == kLockName || is_snapshot_folder(entry)) { continue; }
+      if (entry.name == kLockName || is_side_folder(entry)) { continue; }
       if (auto empty = check_unfinished(entry); !empty) { return empty; }
     }
     return {};

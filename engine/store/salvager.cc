@@ -156,7 +156,8 @@ Result<RepairReport> repair_throwing(const std::filesystem::path& folder, const 
   if (!salvaged) { return std::unexpected(std::move(salvaged.error())); }
   RepairReport report;
   report.end_lost = salvaged->walked.end.is_lost;
-  if (auto clear = made->clear(); !clear) { return std::unexpected(std::move(clear.error())); }
+  report.end_suspect = salvaged->walked.end.is_suspect;
+  if (auto ready = made->make(); !ready) { return std::unexpected(std::move(ready.error())); }
   // The last recorded time may lie ahead of this machine's clock; it is kept as it is.
   auto core = open_store(unfinished,
                          {.durability = Durability::kBuffered,
@@ -194,10 +195,10 @@ Result<Salvage> open_salvage(const std::filesystem::path& folder, Environment en
     if (!salvaged) { return std::unexpected(std::move(salvaged.error())); }
     VerifyReport report = salvaged->walked.report;
     const std::uint64_t lost = salvaged->lost.size();
-    const bool end_lost = salvaged->walked.end.is_lost;
+    const auto end = salvaged->walked.end;
     auto core = Salvager::open(folder, environment, std::move(*salvaged));
     if (!core) { return std::unexpected(std::move(core.error())); }
-    return Salvage{Store(std::move(*core)), std::move(report), lost, end_lost};
+    return Salvage{Store(std::move(*core)), std::move(report), lost, end.is_lost, end.is_suspect};
   } catch (const std::bad_alloc&) {
     return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory"));  // short: it needs none itself
   }

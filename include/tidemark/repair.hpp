@@ -21,6 +21,9 @@ struct Salvage {
   // Acknowledged events past the last that is shown are lost as well, and nobody can tell how many: there are no
   // placeholders for them.
   bool end_lost = false;
+  // What stands behind the last event that is shown is neither whole nor plainly torn (kSuspectTail): events that were
+  // acknowledged may be lost there.
+  bool end_suspect = false;
 };
 
 struct RepairOptions {
@@ -35,8 +38,12 @@ struct RepairReport {
   // Acknowledged events at the end of the old store are lost as well, and nobody can tell how many: the new store has
   // no placeholders for them, and its next events get their positions and versions.
   bool end_lost = false;
+  // What stood behind the last event that was copied is neither whole nor plainly torn (kSuspectTail), and was left
+  // out: events that were acknowledged may be lost there.
+  bool end_suspect = false;
 
-  [[nodiscard]] bool lost_nothing() const { return events_lost == 0 && !end_lost; }
+  // As far as anybody can tell.
+  [[nodiscard]] bool lost_nothing() const { return events_lost == 0 && !end_lost && !end_suspect; }
 };
 
 // Copies all that is whole of a store into a new one in `into`, a folder that is empty or not there, and puts

@@ -46,7 +46,7 @@ struct OpenOptions {
   bool create = true;
   // For appends that do not say.
   Durability durability = Durability::kDurable;
-  // Buffered appends are synced at the latest after this time.
+  // Buffered appends are synced at the latest after this time; at most a year.
   std::chrono::milliseconds sync_interval{1000};
   // Segments start at this size and double up to the largest. Powers of two, limits::kSegmentBytesMin to
   // limits::kSegmentBytesMax.

@@ -34,6 +34,29 @@ struct RealFileSystemTest : testing::Test {
   FileSystem& fs = real_file_system();
 };
 
+// Who may write into a store's folder must not have its writer write elsewhere.
+TEST_F(RealFileSystemTest, ALinkInPlaceOfAFileIsNotFollowed) {
+  const auto victim = temp.path() / "victim";
+  must(write_all(*must(fs.open(victim, OpenMode::kCreate)), filled(5, 'x'), 0));
+  const auto link = temp.path() / "link";
+  std::filesystem::create_symlink(victim, link);
+  for (const OpenMode mode : {OpenMode::kRead, OpenMode::kReadWrite, OpenMode::kCreate}) {
+    const auto opened = fs.open(link, mode);
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code(), ErrorCode::kIo);
+    if (mode != OpenMode::kCreate) { EXPECT_NE(opened.error().message().find("symbolic link"), std::string::npos); }
+  }
+  const auto locked = fs.lock(link);
+  ASSERT_FALSE(locked);
+  EXPECT_EQ(locked.error().code(), ErrorCode::kIo);
+  EXPECT_FALSE(fs.is_locked(link));
+  EXPECT_EQ(std::filesystem::file_size(victim), 5u);
+  // A link among the folders above is their owner's choice.
+  std::filesystem::create_directory(temp.path() / "folder");
+  std::filesystem::create_directory_symlink(temp.path() / "folder", temp.path() / "way");
+  EXPECT_TRUE(fs.open(temp.path() / "way" / "a", OpenMode::kCreate));
+}
+
 TEST_F(RealFileSystemTest, AFileSizeLimitIsNoSpace) {
   EXPECT_TRUE(in_child([&] {
     ::signal(SIGXFSZ, SIG_IGN);

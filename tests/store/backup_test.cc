@@ -229,10 +229,34 @@ TEST(BackupTest, OfADamagedStoreThereIsNone) {
       const auto report = store.backup(kBackup, {.sealed = sealed});
       ASSERT_TRUE(fails_with(report, ErrorCode::kDamaged)) << segment << " " << offset;
       EXPECT_EQ(report.error().segment(), SegmentNumber(segment));
+      EXPECT_FALSE(report.error().message().empty());
       EXPECT_EQ(names_of(world, kBackup, ""), 0u);
       EXPECT_EQ(names_of(world, "/sim/backup.unfinished", ".log"), 0u) << "the room is given back";
     }
   }
+}
+
+// It may be a store that somebody named so.
+TEST(BackupTest, AFolderThatOnlyHasTheNameOfAnUnfinishedCopyStays) {
+  World world;
+  Store store = world.open();
+  append_many(store, 3);
+  must(store.backup("/sim/other.unfinished"));
+  const auto before = world.snapshot();
+  const auto refused = store.backup("/sim/other");
+  ASSERT_TRUE(fails_with(refused, ErrorCode::kInvalidArgument));
+  EXPECT_NE(refused.error().message().find("move it away"), std::string::npos);
+  EXPECT_EQ(world.snapshot(), before) << "not even a lock is put there";
+  // What a copy that was cut short leaves is cleared away.
+  std::uint64_t calls = 0;
+  world.files.set_fault_rule([&](const platform::SeamCall& call) -> std::optional<platform::SeamFault> {
+    if (call.path.find("cut.unfinished") == std::string_view::npos || ++calls < 8) { return std::nullopt; }
+    return platform::SeamFault{.error = EIO};
+  });
+  EXPECT_FALSE(store.backup("/sim/cut"));
+  world.files.set_fault_rule({});
+  EXPECT_TRUE(ok(store.backup("/sim/cut")));
+  EXPECT_EQ(names_of(world, "/sim/cut", "unfinished"), 0u);
 }
 
 // What was damaged since does not take the place of an earlier backup that is whole.

@@ -5,6 +5,7 @@
 // tests/crash/kill_test.cc does it with processes that are killed.
 #include <array>
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <gtest/gtest.h>
 #include <optional>
@@ -255,6 +256,32 @@ class LiveFollowTest : public testing::Test {
   Store writer = must(open_with_index(folder.path() / "store", tiny_segments(), 20));
   const Store reader = must(open_with_index(folder.path() / "store", {.read_only = true}, 20));
 };
+
+// Whatever others do to the page: it is a help, and no part of the store.
+TEST_F(LiveFollowTest, APageThatIsCutEndsNobody) {
+  Subscription sleeping = must(reader.subscribe(Query::all()));
+  Subscription spinning = must(reader.subscribe(Query::all(), {.spin = 1ms}));
+  for (Subscription* subscription : {&sleeping, &spinning}) { (void)must(subscription->next_for(1ms)); }
+  for (int n = 0; n < 3; ++n) {
+    std::jthread cutter([&] {
+      std::this_thread::sleep_for(20ms);
+      std::filesystem::resize_file(folder.path() / "store" / "live", 0);
+    });
+    // Over the cut, and on without the page.
+    for (Subscription* subscription : {&sleeping, &spinning}) { EXPECT_TRUE(ok(subscription->next_for(60ms))); }
+    cutter.join();
+    append_one(writer);
+    for (Subscription* subscription : {&sleeping, &spinning}) {
+      std::uint64_t given = 0;
+      for (int tries = 0; tries < 100 && given == 0; ++tries) {
+        const tidemark::Run run = must(subscription->next_for(100ms));
+        for ([[maybe_unused]] const Event& event : run) { ++given; }
+      }
+      EXPECT_EQ(given, 1u);
+    }
+    EXPECT_EQ(all_of(reader), all_of(writer));
+  }
+}
 
 TEST_F(LiveFollowTest, SubscribersAreGivenAllOfIt) {
   constexpr int kEvents = 2000;

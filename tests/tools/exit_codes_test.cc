@@ -186,7 +186,7 @@ TEST_F(ExitCodes, RecoverPrintsItsReport) {
   make_store();
   const Ran text = run({"recover", store_});
   EXPECT_EQ(text.exit_code, 0) << text.err;
-  EXPECT_THAT(text.out, HasSubstr("3 frames with 3 events kept, 0 bytes cut, epoch 2"));
+  EXPECT_THAT(text.out, HasSubstr("3 events kept, 3 frames at the end read again, 0 bytes cut, epoch 2"));
   const Ran json = run({"recover", store_, "--json", "--accept-suspect-tail", "--accept-clock"});
   EXPECT_EQ(json.exit_code, 0) << json.err;
   EXPECT_EQ(json.json()["events_kept"], 3);

@@ -88,6 +88,11 @@ TEST_F(Recovery, ASuspectTailIsDecidedByAPerson) {
   EXPECT_EQ(run({"stat", store_}).exit_code, 1);
   EXPECT_EQ(run({"verify", store_}).exit_code, 1);
   EXPECT_EQ(count(), 1U) << "what stands before it can be read";
+  EXPECT_THAT(refused.err, HasSubstr("the log's end, from position 1 on")) << "one event is whole, at position 0";
+  const Ran repaired = run({"repair", store_, "--into", folder_ / "repaired", "--json"});
+  EXPECT_EQ(repaired.exit_code, 1) << "nobody can tell what stood there";
+  EXPECT_EQ(repaired.json()["end_suspect"], true);
+  EXPECT_EQ(repaired.json()["events_lost"], 0);
   EXPECT_EQ(read_file(segment_), before) << "nothing may be changed unasked";
 
   const Ran accepted = run({"recover", store_, "--accept-suspect-tail", "--json"});

@@ -33,8 +33,8 @@ Outcome<Store> open_to_read(const StorePlace& place) {
   switch (report.kind) {
     case RecoveryKind::kTornTail:
       talk(
-          fmt::format("the log has an unfinished end of {} bytes; the next writer will cut it off, this command shows "
-                      "what stands before it",
+          fmt::format("the log has an unfinished end of {} bytes: a writer is at it, or the next one will cut it off; "
+                      "this command shows what stands before it",
                       with_separators(report.bytes_cut)));
       break;
     case RecoveryKind::kSuspect:

@@ -175,9 +175,10 @@ std::string recovery_json(const RecoveryReport& report) {
 }
 
 std::string recovery_text(const RecoveryReport& report) {
-  std::string text = fmt::format("{}: {} with {} kept, {} cut, epoch {}, took {}", to_string(report.kind),
-                                 counted(report.frames_kept, "frame"), counted(report.events_kept, "event"),
-                                 counted(report.bytes_cut, "byte"), report.epoch, with_unit(report.took));
+  std::string text =
+      fmt::format("{}: {} kept, {} at the end read again, {} cut, epoch {}, took {}", to_string(report.kind),
+                  counted(report.events_kept, "event"), counted(report.frames_kept, "frame"),
+                  counted(report.bytes_cut, "byte"), report.epoch, with_unit(report.took));
   std::string more;
   if (report.frames_in_doubt > 0) {
     more += fmt::format("; not known durable, so written again and synced: {} ({})",

@@ -24,6 +24,7 @@ Outcome<ExitCode> run_repair(const RepairCommandOptions& options) {
     json["events_copied"] = report->events_copied;
     json["events_lost"] = report->events_lost;
     json["end_lost"] = report->end_lost;
+    json["end_suspect"] = report->end_suspect;
     json["found"] = verify_json(report->found);
     out.line(json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   } else {
@@ -35,6 +36,11 @@ Outcome<ExitCode> run_repair(const RepairCommandOptions& options) {
       out.line(
           "and the end of the log is lost: nobody can tell how many events stood there; they have no placeholders, and "
           "what is appended next gets their positions");
+    }
+    if (report->end_suspect) {
+      out.line(
+          "and the end of the log is suspect: what stood there was left out; the last receipts of your writers tell "
+          "whether any of it was acknowledged");
     }
   }
   return out.finish(report->lost_nothing() ? ExitCode::kWell : ExitCode::kDamageFound);
