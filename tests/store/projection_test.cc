@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <gtest/gtest.h>
 #include <new>
@@ -416,9 +417,12 @@ TEST_F(ProjectionTest, HistoryCountsAsReplayedWhereItIsSaid) {
   ProjectionOptions options = in_runs_of(4);
   options.replay_history = true;
   {
-    // It dies right after its beginning, and more comes before the next one.
+    // It dies before its first event, and more comes before the next one.
     Projection first = open(options);
-    EXPECT_EQ(must(first.next_for(0s)), 4u);
+    ledger.fail(4, Fault::kError);  // load, begin, commit; begin
+    EXPECT_TRUE(fails_with(first.next_for(0s), ErrorCode::kBusy));
+    EXPECT_TRUE(ledger.committed().point);
+    EXPECT_TRUE(ledger.committed().model.empty());
   }
   add(3);
   Projection projection = open(options);
@@ -490,6 +494,51 @@ TEST_F(ProjectionTest, InMemoryItIsFoldedFromTheBeginning) {
   Projection projection = open(memory.options());
   must(projection.catch_up());
   must(projection.rebuild());
+  EXPECT_EQ(memory.model, folded(store));
+  EXPECT_EQ(mails, positions_of(store));
+}
+
+TEST_F(ProjectionTest, InMemoryAResetWithinAReplayKnowsToo) {
+  std::vector<std::uint64_t> mails;
+  for (const char* const name : {"", "mailer"}) {
+    mails.clear();
+    Memory memory{.model = {}, .mails = &mails};
+    Projection projection = open(memory.options(name));
+    must(projection.catch_up());
+    must(projection.reset());
+    EXPECT_EQ(must(projection.next_for(0s)), 5u);
+    EXPECT_TRUE(projection.progress().replaying);
+    must(projection.reset());
+    EXPECT_EQ(projection.progress().replay_until, Position(11));
+    must(projection.catch_up());
+    EXPECT_EQ(memory.model, folded(store));
+    EXPECT_EQ(mails, positions_of(store));
+  }
+}
+
+// What was dealt with and could not be committed under the name is committed before anything else is done.
+TEST_F(ProjectionTest, InMemoryANameThatCannotBeCommitted) {
+  std::vector<std::uint64_t> mails;
+  {
+    Memory memory{.model = {}, .mails = &mails};
+    Projection projection = open(memory.options("mailer"));
+    EXPECT_EQ(must(projection.next_for(0s)), 5u);
+    world.files.set_fault_rule([&](const platform::SeamCall& call) -> std::optional<platform::SeamFault> {
+      if (call.path.find("checkpoint-") == std::string_view::npos) { return std::nullopt; }
+      return platform::SeamFault{.error = EIO};
+    });
+    EXPECT_TRUE(fails_with(projection.catch_up(), ErrorCode::kIo));
+    EXPECT_EQ(mails.size(), 10u);
+    EXPECT_TRUE(fails_with(projection.catch_up(), ErrorCode::kIo));
+    EXPECT_TRUE(fails_with(projection.next_for(0s), ErrorCode::kIo));
+    EXPECT_TRUE(fails_with(projection.reset(), ErrorCode::kIo));
+    EXPECT_EQ(mails.size(), 10u);
+    world.files.set_fault_rule({});
+    must(projection.reset());
+  }
+  Memory memory{.model = {}, .mails = &mails};
+  Projection projection = open(memory.options("mailer"));
+  must(projection.catch_up());
   EXPECT_EQ(memory.model, folded(store));
   EXPECT_EQ(mails, positions_of(store));
 }
