@@ -101,7 +101,7 @@ std::optional<Tables> read_tables(const std::filesystem::path& path) {
 // Appends as a bank does, until it is told to end.
 void append_all(Store& store, std::uint64_t seed, const std::stop_token& stop) {
   std::mt19937_64 random(seed);
-  for (std::uint64_t n = 0; !stop.stop_requested(); ++n) {
+  while (!stop.stop_requested()) {
     Batch batch;
     for (std::uint64_t events = 1 + random() % 4; events > 0; --events) {
       const std::string stream = "application-" + std::to_string(random() % 40);
