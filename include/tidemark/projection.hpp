@@ -104,8 +104,8 @@ struct RebuildOptions {
   // So many fold parts of what is replayed at the same time, if ProjectionOptions::part allows it. 0 is taken as 1,
   // which means: no parts.
   unsigned threads = 1;
-  // So many positions make a part; 0: a share of a quarter of a thread's work, so that the threads end together.
-  // Twice as many parts as threads are held at a time.
+  // So many positions make a part; 0: a quarter of a thread's share, so that the threads end together, but not fewer
+  // than 1,024 nor more than 1,048,576. Twice as many parts as threads are held at a time.
   std::uint64_t part_events = 0;
   // Ends it after the event or part that it is at: kStopped. catch_up() goes on.
   std::stop_token stop = {};
@@ -137,8 +137,9 @@ struct ProjectionProgress {
 // if the process dies after it and before the commit; kept in the storage's transaction (an outbox) it comes once.
 //
 // After an error the projection stays usable: with a storage what was not committed was rolled back, and the next call
-// loads the point again; in memory it goes on with the event that was not dealt with. Events before one that cannot be
-// applied are committed; it comes first then, alone. Apply decides whether it is left out: by dealing with it.
+// loads the point again; in memory it goes on with the event that was not dealt with. What stands in a transaction
+// before an event that cannot be applied is applied again, without that, and committed before the error is given; the
+// next call begins with it. Whether it is left out is up to apply, which can deal with it by doing nothing.
 //
 // Runs in the thread that calls it, one at a time; progress() may be asked by any. The store must outlive it, and not
 // be moved meanwhile; once it is closed every call gives kClosed. A moved-from projection can only be assigned to or
@@ -169,8 +170,8 @@ class Projection {
   [[nodiscard]] Status follow(const std::stop_token& stop = {});
 
   // Empties the model, so that it goes on from the beginning of the log. What it was through with before is replayed
-  // then; where its point is unknown here (kCheckpointUnknown) all that is durable now. kInvalidArgument without
-  // ProjectionOptions::reset.
+  // then; where a storage's point is unknown here (kCheckpointUnknown) all that is durable now. kInvalidArgument
+  // without ProjectionOptions::reset.
   [[nodiscard]] Status reset();
   // reset() and catch_up(); on several threads, if asked for and ProjectionOptions::part is given, as far as events are
   // replayed. A crash in between leaves a model that goes on from where it is, and still knows what is replayed.
