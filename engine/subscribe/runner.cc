@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tidemark/runner.hpp"
 
-#include <exception>
 #include <new>
 #include <optional>
 #include <string>
@@ -9,17 +8,9 @@
 #include <thread>
 #include <utility>
 
+#include "engine/subscribe/guarded_call.h"
+
 namespace tidemark {
-
-namespace {
-
-Error handler_failed(Position position, std::string_view what) {
-  std::string message = "the handler threw at position " + std::to_string(position.value()) + ": ";
-  message += what;
-  return {ErrorCode::kHandlerFailed, std::move(message)};
-}
-
-}  // namespace
 
 struct Runner::State {
   State(Subscription given, Handler function) : subscription(std::move(given)), handler(std::move(function)) {}
@@ -46,11 +37,7 @@ struct Runner::State {
     std::optional<ValidPoint> before = subscription.valid_point();
     for (auto event = events.begin(); event != events.end(); ++event) {
       const Position position = event->position();
-      Status done;
-      try {
-        done = call(*event);
-      } catch (const std::bad_alloc&) { done = std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
-      if (!done) {
+      if (Status done = call(*event); !done) {
         if (before) {
           subscription.seek(*before);
         } else {
@@ -66,11 +53,8 @@ struct Runner::State {
 
   // Whatever it throws.
   Status call(const Event& event) {
-    try {
-      return handler(event);
-    } catch (const std::exception& thrown) {
-      return std::unexpected(handler_failed(event.position(), thrown.what()));
-    } catch (...) { return std::unexpected(handler_failed(event.position(), "something that is no std::exception")); }
+    return engine::guarded_call([&] { return "the handler for position " + std::to_string(event.position().value()); },
+                                [&] { return handler(event); });
   }
 
   Subscription subscription;

@@ -47,7 +47,7 @@ enum class ErrorCode : std::uint8_t {
   kCheckpointUnknown = 24,  // the checkpoint is another log's, past the end, or another event stands there now
   kContended = 25,          // other appends came between a decision and its append too often; nothing was appended
   kGroupUnknown = 26,       // there is no such consumer group
-  kHandlerFailed = 29,      // the function that was given to a Runner threw
+  kHandlerFailed = 29,      // a function that was given to a Runner or a Projection threw
 };
 
 // The code's name, such as "version conflict".

@@ -16,6 +16,7 @@
 #include "tidemark/group.hpp"
 #include "tidemark/index_files.hpp"
 #include "tidemark/limits.hpp"
+#include "tidemark/projection.hpp"
 #include "tidemark/query.hpp"
 #include "tidemark/recovery_report.hpp"
 #include "tidemark/repair.hpp"

@@ -159,6 +159,77 @@ void follow_by_valid_time(Trial& trial) {
   if (count != events) { trial.is_wrong("events are not given"); }
 }
 
+// A read model with transactions that need no memory: of each event how often it is in, and how often it was new.
+struct Counts {
+  struct Content {
+    std::array<std::uint8_t, 1000> applied{};
+    std::array<std::uint8_t, 1000> fresh{};
+    std::optional<ProjectionPoint> point;
+  };
+  Content committed;
+  Content working;
+
+  ProjectionOptions options() {
+    return {.apply = [this](const Event& event, bool replaying) -> Status {
+              ++working.applied.at(event.position().value());
+              if (!replaying) { ++working.fresh.at(event.position().value()); }
+              return {};
+            },
+            .reset = [this]() -> Status {
+              working.applied.fill(0);
+              return {};
+            },
+            .storage = {.load = [this]() -> Result<std::optional<ProjectionPoint>> { return committed.point; },
+                        .begin = [this]() -> Status {
+                          working = committed;
+                          return {};
+                        },
+                        .commit = [this](const ProjectionPoint& point) -> Status {
+                          working.point = point;
+                          committed = working;
+                          return {};
+                        },
+                        .roll_back = [] {}},
+            .part = [this]() -> Result<ProjectionPart> {
+              auto part = std::make_shared<std::array<std::uint8_t, 1000>>();
+              return ProjectionPart{.apply = [part](const Event& event) -> Status {
+                                      ++part->at(event.position().value());
+                                      return {};
+                                    },
+                                    .merge = [this, part]() -> Status {
+                                      for (std::size_t i = 0; i < part->size(); ++i) {
+                                        working.applied[i] = static_cast<std::uint8_t>(working.applied[i] + (*part)[i]);
+                                      }
+                                      return {};
+                                    }};
+            },
+            .run_events = 7};
+  }
+};
+
+// Whatever fails, each event is in the model once, and was new once.
+void build_projection(Trial& trial, unsigned threads) {
+  Counts counts;
+  std::optional<ProjectionOptions> options;
+  {
+    const Sheltered here;
+    options = counts.options();
+  }
+  auto made = trial.call("open a projection", [&] { return Projection::open(trial.store(), std::move(*options)); });
+  if (!made || !*made) { return; }
+  Projection& projection = **made;
+  (void)trial.call("catch up", [&] { return projection.catch_up(); });
+  (void)trial.call("rebuild", [&] { return projection.rebuild({.threads = threads, .part_events = 5}); });
+  (void)trial.call("catch up", [&] { return projection.catch_up(); });
+  disarm_memory();
+  (void)trial.call("catch up", [&] { return projection.catch_up(); });
+  const std::uint64_t events = trial.store().info().events;
+  for (std::uint64_t n = 0; n < events; ++n) {
+    if (counts.committed.applied.at(n) != 1) { trial.is_wrong("an event is not in the model, or twice"); }
+    if (counts.committed.fresh.at(n) != 1) { trial.is_wrong("an event was not new once"); }
+  }
+}
+
 // A batch that could not take a stream or an event takes it when it is tried again.
 void build_batch(Trial& trial) {
   Work& work = trial.works.at(0);
@@ -366,6 +437,8 @@ std::vector<Scenario> make_scenarios() {
         must(trial.append(work)->has_value());
       }),
       follow_by_valid_time);
+  add("build_projection", open_with(), [](Trial& trial) { build_projection(trial, 1); });
+  add("build_projection_from_parts", open_with(), [](Trial& trial) { build_projection(trial, 2); });
   add("find", open_with(), find_each);
   add("look_around", open_with(), look_around);
   add("verify", files_of(Ending::kTail), [](Trial& trial) {
