@@ -89,7 +89,8 @@ Status NewFolder::mark() const {
             .with_path(unfinished_));
   }
   auto made = files_->open(unfinished_ / kUnfinishedName, platform::OpenMode::kCreate);
-  return made || made.error().system_error() == EEXIST ? Status() : std::unexpected(std::move(made.error()));
+  if (!made && made.error().system_error() != EEXIST) { return std::unexpected(std::move(made.error())); }
+  return files_->sync_folder(unfinished_);  // before anything else can be found there
 }
 
 Status NewFolder::make() const {
@@ -122,7 +123,7 @@ Status NewFolder::finish() {
   const auto parent = target_.has_parent_path() ? target_.parent_path() : std::filesystem::path(".");
   auto synced = files_->sync_folder(parent);
   // One that a crash leaves does no harm there.
-  (void)files_->unlink(target_ / kUnfinishedName);
+  if (synced) { (void)files_->unlink(target_ / kUnfinishedName); }
   return synced;
 }
 

@@ -293,7 +293,7 @@ class Opener {
     auto entries = files_.list(folder_);
     if (!entries) { return std::unexpected(std::move(entries.error())); }
     for (const auto& entry : *entries) {
-      if (entry.name == kLockName || is_side_folder(entry)) { continue; }
+      if (entry.name == kLockName || entry.name == kUnfinishedName || is_side_folder(entry)) { continue; }
       if (auto empty = check_unfinished(entry); !empty) { return empty; }
     }
     return {};

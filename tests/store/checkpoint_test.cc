@@ -354,10 +354,10 @@ TEST_F(CheckpointTest, DamageCostsRedeliveryOrIsTold) {
   both[4096 + 40] ^= std::byte{1};
   world.files.set_contents(file, both);
   EXPECT_TRUE(fails_with(begins_at(), ErrorCode::kDamaged));
-  for (std::size_t size = 0; size < whole.size(); size += 128) {
+  for (std::size_t size = 0; size < whole.size(); size += size < 70 ? 1 : 128) {
     world.files.set_contents(file, std::span(whole).first(size));
     const auto next = begins_at();
-    if (size > 0 && size < 512) {
+    if (size > 0 && size < 70) {  // behind its name a slot is zeros, and so is what is missing
       EXPECT_TRUE(fails_with(next, ErrorCode::kDamaged)) << "no crash leaves that";
     } else {
       EXPECT_LE(must(next), 3u) << size;

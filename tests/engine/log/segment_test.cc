@@ -94,7 +94,7 @@ TEST_F(SegmentTest, WhatIsWrittenLaterShows) {
 
 TEST_F(SegmentTest, AMissingOrAShortFileIsAnError) {
   const Segment missing(files, "/none", header);
-  EXPECT_TRUE(fails_with(missing.view(0, 1), ErrorCode::kNotFound));
+  EXPECT_TRUE(fails_with(missing.view(0, 1), ErrorCode::kDamaged));
   files.set_contents("/s", std::span(bytes).first(1000));
   const Segment segment(files, "/s", header);
   const auto cut = segment.view(0, 10);
