@@ -57,18 +57,33 @@ Result<NewFolder> NewFolder::prepare(platform::FileSystem& files, const std::fil
   return NewFolder(files, std::move(target));
 }
 
+// Of what a copy puts into a folder of a group; other folders in it are not a copy's.
+Status NewFolder::empty(const std::filesystem::path& folder) const {
+  auto entries = files_->list(folder);
+  if (!entries) { return std::unexpected(std::move(entries.error())); }
+  for (const auto& entry : *entries) {
+    if (entry.is_folder) { return std::unexpected(not_a_store_error(folder, entry.name)); }
+    if (auto gone = files_->unlink(folder / entry.name); !gone) { return gone; }
+  }
+  return {};
+}
+
 Status NewFolder::clear() const {
   auto entries = files_->list(unfinished_);
   if (!entries && entries.error().code() == ErrorCode::kNotFound) { return {}; }
   if (!entries) { return std::unexpected(std::move(entries.error())); }
   for (const auto& entry : *entries) {
-    if (entry.name == kUnfinishedName) { continue; }
+    if (entry.name == kUnfinishedName || is_side_folder(entry)) { continue; }
     if (!is_store_file_name(entry.name) || entry.is_folder) {
       return std::unexpected(not_a_store_error(unfinished_, entry.name));
     }
   }
   for (const auto& entry : *entries) {
     if ((lock_ && entry.name == kLockName) || entry.name == kUnfinishedName) { continue; }
+    if (is_side_folder(entry)) {  // emptied: the copy puts its own there, or leaves nothing in it
+      if (auto emptied = empty(unfinished_ / entry.name); !emptied) { return emptied; }
+      continue;
+    }
     if (auto gone = files_->unlink(unfinished_ / entry.name); !gone) { return gone; }
   }
   return {};

@@ -36,6 +36,7 @@ class NewFolder {
 
  private:
   [[nodiscard]] Status mark() const;
+  [[nodiscard]] Status empty(const std::filesystem::path& folder) const;
   NewFolder(platform::FileSystem& files, std::filesystem::path target);
 
   platform::FileSystem* files_;

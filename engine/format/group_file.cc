@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "platform/checksum.h"
+#include "tidemark/limits.hpp"
 
 namespace tidemark::engine {
 
@@ -159,7 +160,8 @@ BlockState decode_group(std::span<const std::byte> file, GroupDefinition& into) 
   into.first = Position(header.next);
   into.name = body.text();
   into.query = read_query(body);
-  return body.is_through() ? BlockState::kGood : BlockState::kBad;
+  const bool good = into.partitions > 0 && into.partitions <= limits::kGroupPartitionsMax;
+  return good && body.is_through() ? BlockState::kGood : BlockState::kBad;
 }
 
 std::vector<std::byte> encode_partition(const PartitionName& of, const PartitionProgress& progress) {
@@ -232,7 +234,7 @@ BlockState decode_parked(std::span<const std::byte> file, const PartitionName& o
   std::span<const std::byte> bytes;
   const BlockState state = open_block(file, kGroupParkedMagic, header, bytes);
   if (state != BlockState::kGood) { return state; }
-  if (!is_of(header, of)) { return BlockState::kBad; }
+  if (!is_of(header, of) || header.count > kParkedEntriesMax) { return BlockState::kBad; }
   BodyReader body(bytes);
   into.clear();
   for (std::uint32_t i = 0; body.good() && i < header.count; ++i) {
@@ -269,6 +271,10 @@ BlockState decode_replay_request(std::span<const std::byte> sector, const FileId
   if (header.group_id != group_id) { return BlockState::kBad; }
   into = header.generation;
   return BlockState::kGood;
+}
+
+bool is_group_file_name(std::string_view file) {
+  return file != "lock" && !file.ends_with(".lock") && !file.ends_with(".new");
 }
 
 std::string group_folder_name(std::string_view group) {

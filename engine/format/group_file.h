@@ -73,6 +73,7 @@ struct PartitionEntry {
 };
 static_assert(sizeof(PartitionEntry) == 16);
 inline constexpr std::size_t kPartitionEntriesMax = (kGroupStateSlotBytes - kSectorBytes) / sizeof(PartitionEntry);
+inline constexpr std::size_t kParkedEntriesMax = 4096;
 
 struct PartitionProgress {
   std::uint64_t generation = 0;         // counts the writes; the highest holds
@@ -119,6 +120,11 @@ using ReplayRequestImage = std::array<std::byte, kSectorBytes>;
 [[nodiscard]] ReplayRequestImage encode_replay_request(const FileId& group_id, std::uint64_t request);
 [[nodiscard]] BlockState decode_replay_request(std::span<const std::byte> sector, const FileId& group_id,
                                                std::uint64_t& into);
+
+inline constexpr std::string_view kGroupDefinitionName = "group";
+inline constexpr std::string_view kGroupStateName = "state";
+// Whether a file in a group's folder says what it is or how far, and not who has it open.
+[[nodiscard]] bool is_group_file_name(std::string_view file);
 
 // Names are narrowed by their hash and told apart by the bytes in the group's file.
 [[nodiscard]] std::string group_folder_name(std::string_view group);

@@ -16,7 +16,6 @@ namespace tidemark::engine {
 
 namespace {
 
-constexpr std::string_view kDefinitionName = "group";
 constexpr std::string_view kReplayName = "replay";
 constexpr std::string_view kLockName = "lock";
 constexpr std::string_view kSeatPrefix = "member-";
@@ -45,7 +44,7 @@ Result<std::unique_ptr<platform::FileLock>> lock_group(platform::FileSystem& fil
 
 // Nothing if there is none.
 Result<std::optional<GroupDefinition>> load(platform::FileSystem& files, const std::filesystem::path& folder) {
-  const auto path = folder / kDefinitionName;
+  const auto path = folder / kGroupDefinitionName;
   const auto bytes = read_file(files, path, kGroupFileBytesMax);
   if (!bytes) { return std::unexpected(bytes.error()); }
   if (!*bytes) { return std::nullopt; }
@@ -90,7 +89,7 @@ Status remove_file(platform::FileSystem& files, const std::filesystem::path& pat
 
 // All but the locks, what says that the group is there first.
 Status remove_files(platform::FileSystem& files, const std::filesystem::path& folder) {
-  if (auto gone = remove_file(files, folder / kDefinitionName); !gone) { return gone; }
+  if (auto gone = remove_file(files, folder / kGroupDefinitionName); !gone) { return gone; }
   if (auto done = files.sync_folder(folder); !done) { return done; }
   const auto entries = files.list(folder);
   if (!entries) { return std::unexpected(entries.error()); }
@@ -145,7 +144,7 @@ Result<GroupDefinition> make_group(platform::FileSystem& files, const std::files
   }
   Status done = remove_files(files, folder);  // of one that was removed, or not made to the end
   if (done) { done = make_state(files, folder, wanted.partitions); }
-  if (done) { done = replace_file(files, folder / kDefinitionName, encode_group(wanted)); }
+  if (done) { done = replace_file(files, folder / kGroupDefinitionName, encode_group(wanted)); }
   if (done) { done = files.sync_folder(store); }
   if (!done) {
     (void)remove_files(files, folder);  // it must not keep a full disk full

@@ -16,8 +16,6 @@
 // that dies, so that a dead member needs no time-out and a slow one is never taken for dead.
 namespace tidemark::engine {
 
-inline constexpr std::string_view kGroupStateName = "state";
-
 // Makes the group, or gives the one of that name that is there. kInvalidArgument: it has another query or number of
 // partitions, or is another one with the same hash.
 [[nodiscard]] Result<GroupDefinition> make_group(platform::FileSystem& files, const std::filesystem::path& store,

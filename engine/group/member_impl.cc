@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -24,7 +25,7 @@ using Steady = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kLookInterval{250};
 // How long what a partition's last member had seen may take to show in this opening, which follows another process.
 constexpr std::chrono::seconds kCatchUpPatience{1};
-constexpr std::size_t kParkedMax = 4096;  // a partition
+constexpr std::chrono::milliseconds kShortRest{10};
 
 std::chrono::milliseconds back_off(const MemberOptions& options, std::uint32_t tries) {
   auto wait = options.retry_first;
@@ -50,6 +51,10 @@ Result<std::unique_ptr<MemberImpl>> MemberImpl::join(engine::GroupContext contex
       context.files.open(context.store / engine::group_folder_name(context.group.name) / engine::kGroupStateName,
                          platform::OpenMode::kReadWrite);
   if (!state) { return std::unexpected(std::move(state.error())); }
+  const auto folder = context.store / engine::group_folder_name(context.group.name);
+  if (auto whole = engine::check_state_size(**state, context.group.partitions, folder); !whole) {
+    return std::unexpected(std::move(whole.error()));
+  }
   return std::unique_ptr<MemberImpl>(new MemberImpl(std::move(context), options, std::move(*seat), std::move(*state)));
 }
 
@@ -64,7 +69,11 @@ MemberImpl::MemberImpl(engine::GroupContext context, const MemberOptions& option
       next_look_(now()),
       last_flush_(now()) {}
 
-MemberImpl::~MemberImpl() { (void)leave(); }
+MemberImpl::~MemberImpl() {
+  try {
+    (void)leave();
+  } catch (const std::bad_alloc&) {}  // as if the process had died: what is stored holds
+}
 
 Status MemberImpl::check_usable() const {
   if (has_left_) { return std::unexpected(Error(ErrorCode::kClosed, "the member has left its group")); }
@@ -81,8 +90,9 @@ Result<std::optional<Delivery>> MemberImpl::next(std::optional<SteadyTime> until
     }
     if (auto gone = let_go_of_leaving(); !gone) { return std::unexpected(std::move(gone.error())); }
     if (now() >= next_look_) {
-      next_look_ = now() + kLookInterval;  // before it fails: what else there is goes on meanwhile
-      if (auto looked = look_around(); !looked) { return std::unexpected(std::move(looked.error())); }
+      auto looked = look_around(stop);
+      next_look_ = now() + kLookInterval;  // also if it fails: what else there is goes on meanwhile
+      if (!looked) { return std::unexpected(std::move(looked.error())); }
     }
     if (needs_flush() && now() - last_flush_ >= options_.sync_interval) {
       if (auto flushed = flush(); !flushed) { return std::unexpected(std::move(flushed.error())); }
@@ -130,7 +140,7 @@ void MemberImpl::sleep(SteadyTime until, const std::stop_token& stop) const {
 
 // --- which partitions
 
-Status MemberImpl::look_around() {
+Status MemberImpl::look_around(const std::stop_token& stop) {
   if (auto ours = seat_.lock->check(); !ours) { return ours; }
   const auto seats = engine::taken_seats(context_.files, folder_);
   if (!seats) { return std::unexpected(seats.error()); }
@@ -150,12 +160,13 @@ Status MemberImpl::look_around() {
   for (std::uint32_t n = 0; n < partitions && owned_.size() < share; ++n) {
     const std::uint32_t number = (rank * (partitions / members) + n) % partitions;
     if (std::ranges::any_of(owned_, [&](const auto& owned) { return owned->number == number; })) { continue; }
-    auto taken = take(number, patience);
+    auto taken = take(number, patience, stop);
     if (!taken && taken.error().code() != ErrorCode::kLocked && result) { result = std::move(taken); }
   }
   if (owned_.size() > before) {  // before a slot is written over that may be the only one on stable storage
     if (auto synced = state_->datasync(); !synced) {
       owned_.resize(before);
+      for (auto& owned : owned_) { owned->file.not_synced(); }
       return synced;
     }
     for (std::size_t i = before; i < owned_.size(); ++i) { owned_[i]->file.synced(); }
@@ -166,7 +177,9 @@ Status MemberImpl::look_around() {
   return result;
 }
 
-Status MemberImpl::take(std::uint32_t number, SteadyTime patience) {
+// Whose progress lies past the end of what this opening shows is of a writer that is followed, a moment ahead; or of a
+// log that was put back since.
+Status MemberImpl::take(std::uint32_t number, SteadyTime patience, const std::stop_token& stop) {
   auto lock = engine::lock_partition(context_.files, folder_, number);
   if (!lock) { return std::unexpected(std::move(lock.error())); }
   PartitionFile file(context_.files, folder_, state_, {.group_id = context_.group.group_id, .partition = number});
@@ -177,9 +190,20 @@ Status MemberImpl::take(std::uint32_t number, SteadyTime patience) {
   progress.proof.log_id = context_.group.log_id;
   if (loaded->progress) { progress = std::move(*loaded->progress); }
   const auto& source = *context_.source;
-  while (progress.proof.position && *progress.proof.position >= scan_.end() && Steady::now() < patience) {
+  Position reached = progress.next > context_.group.first ? progress.next : Position();
+  if (progress.proof.position) { reached = std::max(reached, progress.proof.position->next()); }
+  while (reached > scan_.end() && Steady::now() < patience && !stop.stop_requested() && source.check_open()) {
     const std::uint32_t seen = source.moves();
-    if (*progress.proof.position >= scan_.end()) { source.wait_for_move(seen, {}, patience); }
+    if (reached > scan_.end()) { source.wait_for_move(seen, stop, std::min(patience, Steady::now() + kShortRest)); }
+  }
+  if (reached > scan_.end()) {
+    return std::unexpected(
+        Error(
+            ErrorCode::kCheckpointUnknown,
+            "the group is at position " + std::to_string(reached.value() - 1) +
+                ", and no event is known to be durable there: was the store put back to an older copy? Then remove the "
+                "group, and make it anew. (After a crash a writer's opening may know more than a read-only one)")
+            .with_path(folder_));
   }
   if (auto ours = source.check_checkpoint(progress.proof); !ours) { return ours; }
   if (auto again = file.write_again(); !again) { return again; }
@@ -208,7 +232,7 @@ Status MemberImpl::let_go_of_leaving() {
 void MemberImpl::look_for_replays(std::uint64_t requests) {
   for (auto& owned : owned_) {
     if (requests == 0 || owned->partition.replayed() == requests) { continue; }
-    owned->partition.replay(requests, now());
+    owned->partition.replay(requests);
     owned->is_unwritten = owned->is_parked_unwritten = true;
     (void)store(*owned);  // what is not stored now is with the next acknowledgement
   }
@@ -249,7 +273,7 @@ Result<std::optional<Delivery>> MemberImpl::scan(std::optional<SteadyTime> until
     }
     owned.partition.see(position, event->stream());
     const auto turn = owned.partition.ready(now());
-    if (turn && turn->position == position && turn->tries < options_.max_tries) {
+    if (turn && turn->position == position && !is_given_too_often(owned, *turn)) {
       auto given = give(owned, position, *event);
       pass_scanned();
       if (!given) { return std::unexpected(std::move(given.error())); }
@@ -263,15 +287,25 @@ Result<std::optional<Delivery>> MemberImpl::scan(std::optional<SteadyTime> until
 
 // --- giving
 
+// Where no more can be parked it is given all the same.
+bool MemberImpl::is_given_too_often(const Owned& owned, const Partition::Turn& turn) const {
+  return turn.tries >= options_.max_tries && can_park(owned, turn.position);
+}
+
+bool MemberImpl::can_park(const Owned& owned, Position position) {
+  return owned.partition.is_replay(position) || owned.partition.parked_count() < engine::kParkedEntriesMax;
+}
+
 // Of what waits: for a retry, behind an event of its stream, parked and asked for again, or left by another member.
 Result<std::optional<Delivery>> MemberImpl::take_turn() {
+  const std::size_t first = turn_;
   for (std::size_t n = 0; n < owned_.size(); ++n) {
-    Owned& owned = *owned_[(turn_ + n) % owned_.size()];
+    Owned& owned = *owned_[(first + n) % owned_.size()];
     while (!owned.is_leaving) {
       const auto turn = owned.partition.ready(now());
-      if (!turn) { break; }
-      turn_ = turn_ + n + 1;
-      if (turn->tries >= options_.max_tries) {  // whoever had it died of it, or fell with the machine
+      if (!turn || turn->position >= scan_.end()) { break; }  // or not to be seen yet, in this opening
+      turn_ = first + n + 1;
+      if (is_given_too_often(owned, *turn)) {  // whoever had it died of it, or fell with the machine
         auto parked = park(owned, turn->position,
                            "given " + std::to_string(turn->tries) + " times, and never acknowledged or refused");
         if (!parked) { return std::unexpected(std::move(parked.error())); }
@@ -302,6 +336,7 @@ Result<Delivery> MemberImpl::give(Owned& owned, Position position, const Event& 
   owned.partition.give(position);
   given.tries = owned.partition.tries(position);
   owned.is_unwritten = true;
+  owned.is_parked_unwritten = owned.is_parked_unwritten || given.replayed;
   if (auto stored = store(owned); !stored) {
     owned.partition.take_back(position, now());
     return std::unexpected(std::move(stored.error()));
@@ -360,11 +395,11 @@ Status MemberImpl::nack(Position position, std::string_view reason, Nack how) {
 }
 
 Status MemberImpl::park(Owned& owned, Position position, std::string_view reason) {
-  if (!owned.partition.is_replay(position) && owned.partition.parked_count() >= kParkedMax) {
+  if (!can_park(owned, position)) {
     owned.partition.retry(position, now() + options_.retry_longest);
     return std::unexpected(
-        Error(ErrorCode::kLimitExceeded, std::to_string(kParkedMax) + " events are parked in partition " +
-                                             std::to_string(owned.number) +
+        Error(ErrorCode::kLimitExceeded, std::to_string(engine::kParkedEntriesMax) +
+                                             " events are parked in partition " + std::to_string(owned.number) +
                                              " of the group, so this one is retried: mend what fails and replay them"));
   }
   owned.partition.park(position, context_.clock.now(), reason.substr(0, engine::kParkedReasonBytesMax));
@@ -435,7 +470,11 @@ Status MemberImpl::flush() {
 
 Status MemberImpl::leave() {
   if (has_left_) { return {}; }
-  for (auto& owned : owned_) { owned->is_unwritten = owned->partition.take_all_back(now()) || owned->is_unwritten; }
+  for (auto& owned : owned_) {
+    if (!owned->partition.take_all_back(now())) { continue; }
+    owned->is_unwritten = true;
+    owned->is_parked_unwritten = owned->is_parked_unwritten || owned->partition.parked_count() > 0;
+  }
   auto flushed = flush();
   has_left_ = true;
   owned_.clear();

@@ -78,9 +78,9 @@ class MemberImpl {
              std::shared_ptr<platform::File> state);
 
   // Whose turn it is to have which partition.
-  [[nodiscard]] Status look_around();
+  [[nodiscard]] Status look_around(const std::stop_token& stop);
   // patience: how long it may wait for this opening to show what the partition's last member had seen.
-  [[nodiscard]] Status take(std::uint32_t number, platform::SteadyTime patience);
+  [[nodiscard]] Status take(std::uint32_t number, platform::SteadyTime patience, const std::stop_token& stop);
   [[nodiscard]] Status let_go_of_leaving();
   void look_for_replays(std::uint64_t requests);
 
@@ -92,6 +92,8 @@ class MemberImpl {
   void pass_scanned();
   [[nodiscard]] Result<Delivery> give(Owned& owned, Position position, const Event& event);
   [[nodiscard]] Result<Delivery> read_and_give(Owned& owned, Position position);
+  [[nodiscard]] bool is_given_too_often(const Owned& owned, const engine::Partition::Turn& turn) const;
+  [[nodiscard]] static bool can_park(const Owned& owned, Position position);
   [[nodiscard]] Status park(Owned& owned, Position position, std::string_view reason);
 
   [[nodiscard]] Status store(Owned& owned);
@@ -108,7 +110,7 @@ class MemberImpl {
   const std::filesystem::path folder_;
   engine::GroupSeat seat_;
   std::shared_ptr<platform::File> state_;
-  Partitions owned_;  // by rising numbers
+  Partitions owned_;  // in the order of their coming
   SubscriptionImpl scan_;
   std::size_t turn_ = 0;  // the partition that is asked first
   platform::SteadyTime next_look_;

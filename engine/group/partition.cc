@@ -7,16 +7,21 @@ Partition::Partition(PartitionProgress stored, std::vector<ParkedEntry> parked, 
     : window_(window), seen_(stored.next), replayed_(stored.replayed) {
   for (const PartitionEntry& entry : stored.entries) { known_.emplace(Position(entry.position), entry); }
   for (ParkedEntry& entry : parked) {
-    // It was parked, and a crash came before that was stored with the rest.
-    if (entry.position >= seen_) { known_[entry.position] = {.position = entry.position.value(), .done = 1}; }
-    const Position position = entry.position;
-    const auto added = parked_.emplace(position, std::move(entry)).first;
-    if (added->second.wanted) { want(added->second); }
+    if (entry.wanted) { wanted_.insert(entry.position); }
+    parked_.emplace(entry.position, std::move(entry));
   }
+  want_parked();
 }
 
+// One always goes in, so that a partition cannot be stuck by what it was loaded with.
 bool Partition::has_room(Position position) const {
-  return known_.contains(position) || entries_.size() + known_.size() < window_;
+  return known_.contains(position) || entries_.empty() || entries_.size() + known_.size() < window_;
+}
+
+void Partition::pass(Position end) {
+  if (end <= seen_) { return; }
+  seen_ = end;
+  want_parked();
 }
 
 void Partition::see(Position position, std::string_view stream) {
@@ -24,10 +29,15 @@ void Partition::see(Position position, std::string_view stream) {
   PartitionEntry before;
   if (const auto known = known_.find(position); known != known_.end()) { before = known->second; }
   known_.erase(known_.begin(), known_.upper_bound(position));
-  if (before.done != 0 && entries_.empty()) { return; }
+  // Parked before a crash: its list says so, whether the rest was stored or not.
+  const bool is_done = before.done != 0 || parked_.contains(position);
+  if ((is_done && entries_.empty()) || (is_done && before.done == 0)) {
+    want_parked();
+    return;
+  }
   Entry& added = entries_[position];
   added.tries = before.tries;
-  if (before.done != 0) {
+  if (is_done) {
     added.state = State::kDone;
   } else {
     enqueue(position, added, stream);
@@ -83,11 +93,13 @@ void Partition::give(Position position) {
   given.state = State::kGiven;
   ++given.tries;
   ++given_;
+  if (is_replay(position)) { parked_.at(position).tries = given.tries; }
 }
 
 void Partition::take_back(Position position, Time now) {
   Entry& given = entry(position);
   --given.tries;
+  if (is_replay(position)) { parked_.at(position).tries = given.tries; }
   retry(position, now);
 }
 
@@ -121,6 +133,7 @@ void Partition::done(Position position) {
 void Partition::retry(Position position, Time due) {
   Entry& given = entry(position);
   if (given.state == State::kGiven) { --given_; }
+  ready_.erase({given.due, position});
   given.state = State::kWaiting;
   given.due = due;
   ready_.emplace(due, position);
@@ -140,20 +153,29 @@ void Partition::park(Position position, RecordedTime now, std::string_view reaso
   trim();
 }
 
-void Partition::want(const ParkedEntry& parked) { enqueue(parked.position, replays_[parked.position], parked.stream); }
-
-void Partition::replay(std::uint64_t request, Time now) {
+void Partition::replay(std::uint64_t request) {
   for (auto& [position, parked] : parked_) {
-    if (replays_.contains(position)) { continue; }
+    if (replays_.contains(position) || !wanted_.insert(position).second) { continue; }
     parked.wanted = true;
-    replays_[position].due = now;
-    want(parked);
+    parked.tries = 0;
   }
   replayed_ = request;
+  want_parked();
+}
+
+void Partition::want_parked() {
+  while (!wanted_.empty() && *wanted_.begin() < next()) {
+    const ParkedEntry& parked = parked_.at(*wanted_.begin());
+    wanted_.erase(wanted_.begin());
+    Entry& replay = replays_[parked.position];
+    replay.tries = parked.tries;
+    enqueue(parked.position, replay, parked.stream);
+  }
 }
 
 void Partition::trim() {
   while (!entries_.empty() && entries_.begin()->second.state == State::kDone) { entries_.erase(entries_.begin()); }
+  want_parked();
 }
 
 Position Partition::next() const { return entries_.empty() ? seen_ : entries_.begin()->first; }

@@ -26,7 +26,7 @@ class Partition {
  public:
   using Time = platform::SteadyTime;
   // Entries are kept of what lies behind the first event that is not done.
-  static constexpr std::size_t kWindow = kPartitionEntriesMax - 8;
+  static constexpr std::size_t kWindow = kPartitionEntriesMax - 1;
 
   // What to give next.
   struct Turn {
@@ -38,12 +38,12 @@ class Partition {
 
   // All of the log before it was looked at; only its own events count.
   [[nodiscard]] Position seen() const { return seen_; }
-  void pass(Position end) {
-    if (end > seen_) { seen_ = end; }
-  }
+  void pass(Position end);
   // Whether an event that lies ahead can be taken in: no more than the window is kept.
   [[nodiscard]] bool has_room(Position position) const;
-  [[nodiscard]] bool is_half_empty() const { return entries_.size() <= window_ / 2; }
+  [[nodiscard]] bool is_half_empty() const {
+    return entries_.empty() || entries_.size() + known_.size() <= window_ / 2;
+  }
   // The partition's next event. It waits from then on, if it is not done.
   void see(Position position, std::string_view stream);
 
@@ -63,19 +63,18 @@ class Partition {
   // Whether it was parked, and waits or is given because somebody asked for it.
   [[nodiscard]] bool is_replay(Position position) const { return replays_.contains(position); }
 
-  // Of what is given: dealt with; to be given again then; kept aside with its reason (also of what is ready). A parked
-  // event that is done is parked no more.
+  // Of what is given, or ready: dealt with; to be given again then; kept aside with its reason. A parked event that is
+  // done is parked no more.
   void done(Position position);
   void retry(Position position, Time due);
   void park(Position position, RecordedTime now, std::string_view reason);
-  // All that is parked is to be given again; request: the number of that wish.
-  void replay(std::uint64_t request, Time now);
+  // All that is parked is to be given again, once all before it is done; request: the number of that wish.
+  void replay(std::uint64_t request);
 
   // What is to be stored. Of the partition's events all before this are done.
   [[nodiscard]] Position next() const;
   [[nodiscard]] PartitionProgress progress() const;  // without generation and proof
   [[nodiscard]] std::vector<ParkedEntry> parked() const;
-  [[nodiscard]] bool is_parked(Position position) const { return parked_.contains(position); }
   [[nodiscard]] std::size_t parked_count() const { return parked_.size(); }
   [[nodiscard]] std::uint64_t replayed() const { return replayed_; }
 
@@ -93,7 +92,8 @@ class Partition {
   [[nodiscard]] const Entry* find(Position position) const;
   void enqueue(Position position, Entry& entry, std::string_view stream);
   void leave_queue(Position position, Entry& entry);
-  void want(const ParkedEntry& parked);
+  // What is wanted of the parked ones is below next(): what comes of it is no part of progress().
+  void want_parked();
   void trim();
 
   const std::size_t window_;
@@ -103,7 +103,8 @@ class Partition {
   std::map<Position, Entry> entries_;         // the first one is not done
   std::map<Position, Entry> replays_;         // parked, and to be given again
   std::map<Position, ParkedEntry> parked_;
-  Queues queues_;  // not done: the first one of each is given or ready
+  std::set<Position> wanted_;  // of these, until all before them is done
+  Queues queues_;              // not done: the first one of each is given or ready
   std::set<std::pair<Time, Position>> ready_;
   std::size_t given_ = 0;
 };

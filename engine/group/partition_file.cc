@@ -79,6 +79,9 @@ unsigned PartitionFile::free_slot() const {
 }
 
 Status PartitionFile::write(PartitionProgress progress) {
+  if (progress.entries.size() > kPartitionEntriesMax) {
+    return std::unexpected(Error(ErrorCode::kLimitExceeded, "more events are in hand than a partition's slot holds"));
+  }
   progress.generation = generation_ + 1;
   const unsigned slot = free_slot();
   auto done =
@@ -112,6 +115,16 @@ Result<std::vector<ParkedEntry>> PartitionFile::load_parked() {
 
 Status PartitionFile::write_parked(const std::vector<ParkedEntry>& parked) {
   return replace_file(files_, parked_path(), encode_parked(name_, parked));
+}
+
+Status check_state_size(platform::File& state, std::uint32_t partitions, const std::filesystem::path& folder) {
+  const auto size = state.size();
+  if (!size) { return std::unexpected(size.error()); }
+  if (*size >= partition_slot_offset(partitions, 0)) { return {}; }
+  return std::unexpected(Error(ErrorCode::kDamaged,
+                               "the file that says how far the group is was cut short: remove the group, and make it "
+                               "anew from a position of your choice")
+                             .with_path(folder / kGroupStateName));
 }
 
 Status replace_file(platform::FileSystem& files, const std::filesystem::path& path, std::span<const std::byte> bytes) {

@@ -66,6 +66,10 @@ class PartitionFile {
   bool is_doubtful_ = false;
 };
 
+// kDamaged: the file of a group's progress is shorter than it was made.
+[[nodiscard]] Status check_state_size(platform::File& state, std::uint32_t partitions,
+                                      const std::filesystem::path& folder);
+
 // Puts a file with these bytes in the place of the one of this name, or there if there is none; on stable storage, name
 // and all, when it succeeds. After an error the one before stands, or this.
 [[nodiscard]] Status replace_file(platform::FileSystem& files, const std::filesystem::path& path,

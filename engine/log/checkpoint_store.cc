@@ -3,8 +3,12 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <set>
+#include <string>
 #include <utility>
 
+#include "engine/format/group_file.h"
 #include "engine/format/names.h"
 #include "platform/io.h"
 #include "tidemark/limits.hpp"
@@ -45,7 +49,8 @@ Result<LoadedSlots> load_slots(platform::File& file) {
         break;
     }
   }
-  // One alone is what a crash leaves of the first commit, which nobody was told of; but the whole file was there before.
+  // One alone is what a crash leaves of the first commit, which nobody was told of; but the whole file was there
+  // before.
   const auto size = file.size();
   if (!size) { return std::unexpected(size.error()); }
   const bool is_cut = *size != 0 && *size < kCheckpointSlotBytes + kSectorBytes;
@@ -55,6 +60,88 @@ Result<LoadedSlots> load_slots(platform::File& file) {
 
 bool is_checkpoint_file(const platform::DirectoryEntry& entry) {
   return !entry.is_folder && is_checkpoint_file_name(entry.name) && !entry.name.ends_with(".lock");
+}
+
+bool is_group_folder(const platform::DirectoryEntry& entry) {
+  return entry.is_folder && is_group_folder_name(entry.name);
+}
+
+bool is_group_file(const platform::DirectoryEntry& entry) { return !entry.is_folder && is_group_file_name(entry.name); }
+
+// Whether the definition among these files is the one that is there.
+bool is_still(platform::FileSystem& files, const std::filesystem::path& folder,
+              const std::vector<CheckpointBytes>& taken) {
+  const auto definition = std::ranges::find_if(
+      taken, [](const auto& one) { return one.file_name.ends_with("/" + std::string(kGroupDefinitionName)); });
+  auto file = files.open(folder / definition->file_name, platform::OpenMode::kRead);
+  if (!file) { return false; }
+  std::vector<std::byte> bytes(definition->bytes.size());
+  const auto read = platform::read_up_to(**file, bytes, 0);
+  return read && *read == bytes.size() && bytes == definition->bytes;
+}
+
+// Nothing of it if it is removed at this moment. What is parked is read after the state, which says that it is done.
+Status take_group(platform::FileSystem& files, const std::filesystem::path& folder, const std::string& name,
+                  std::vector<CheckpointBytes>& all) {
+  auto entries = files.list(folder / name);
+  if (!entries) { return std::unexpected(std::move(entries.error())); }
+  std::ranges::stable_partition(*entries, [](const auto& entry) { return entry.name == kGroupStateName; });
+  std::vector<CheckpointBytes> taken;
+  bool is_there = false;
+  for (const auto& entry : *entries) {
+    if (!is_group_file(entry)) { continue; }
+    auto file = files.open(folder / name / entry.name, platform::OpenMode::kRead);
+    if (!file && file.error().code() == ErrorCode::kNotFound) { return {}; }
+    if (!file) { return std::unexpected(std::move(file.error())); }
+    const auto size = (*file)->size();
+    if (!size) { return std::unexpected(size.error()); }
+    CheckpointBytes one{name + "/" + entry.name, std::vector<std::byte>(static_cast<std::size_t>(*size))};
+    if (auto read = platform::read_up_to(**file, one.bytes, 0); !read) {
+      return std::unexpected(std::move(read.error()));
+    }
+    is_there = is_there || entry.name == kGroupDefinitionName;
+    taken.push_back(std::move(one));
+  }
+  // One that was made anew under its name meanwhile is another one.
+  if (!is_there || !is_still(files, folder, taken)) { return {}; }
+  std::ranges::move(taken, std::back_inserter(all));
+  return {};
+}
+
+// Puts the group there in place of the one of that name. All is written beside it first, so that a full disk leaves the
+// one before; then what says that it is there goes first and comes last, so that it is never half of each.
+Status put_group(platform::FileSystem& files, const std::filesystem::path& folder, const std::string& name,
+                 const std::vector<CheckpointBytes>& all) {
+  const auto at = folder / name;
+  const auto with_suffix = [&](const std::string& file) { return folder / (file + ".new"); };
+  if (auto made = files.make_folder(at); !made) { return made; }
+  std::vector<std::string> own;  // the definition last
+  for (const auto& one : all) {
+    if (!one.file_name.starts_with(name + "/")) { continue; }
+    own.push_back(one.file_name);
+    if (auto gone = files.unlink(with_suffix(own.back())); !gone && gone.error().code() != ErrorCode::kNotFound) {
+      return gone;
+    }
+    auto file = files.open(with_suffix(own.back()), platform::OpenMode::kCreate);
+    if (!file) { return std::unexpected(std::move(file.error())); }
+    if (auto done = platform::write_all(**file, one.bytes, 0); !done) { return done; }
+    if (auto done = (*file)->datasync(); !done) { return done; }
+  }
+  const std::string definition = name + "/" + std::string(kGroupDefinitionName);
+  std::ranges::stable_partition(own, [&](const auto& file) { return file != definition; });
+  auto entries = files.list(at);
+  if (!entries) { return std::unexpected(std::move(entries.error())); }
+  std::ranges::stable_partition(*entries, [](const auto& entry) { return entry.name == kGroupDefinitionName; });
+  for (const auto& entry : *entries) {
+    if (!is_group_file(entry)) { continue; }
+    if (auto gone = files.unlink(at / entry.name); !gone) { return gone; }
+    if (auto synced = files.sync_folder(at); !synced) { return synced; }
+  }
+  for (const std::string& file : own) {
+    if (auto named = files.rename(with_suffix(file), folder / file); !named) { return named; }
+    if (auto synced = files.sync_folder(at); !synced) { return synced; }
+  }
+  return {};
 }
 
 }  // namespace
@@ -183,6 +270,12 @@ Result<std::vector<CheckpointBytes>> take_checkpoints(platform::FileSystem& file
     }
     all.push_back(std::move(taken));
   }
+  for (const auto& entry : *entries) {
+    if (!is_group_folder(entry)) { continue; }
+    if (auto taken = take_group(files, folder, entry.name, all); !taken) {
+      return std::unexpected(std::move(taken.error()));
+    }
+  }
   return all;
 }
 
@@ -196,7 +289,20 @@ Status put_checkpoints(platform::FileSystem& files, const std::filesystem::path&
     if (!is_old) { continue; }
     if (auto gone = files.unlink(folder / entry.name); !gone) { return gone; }
   }
+  std::set<std::string> groups;
+  for (const auto& entry : *entries) {
+    if (is_group_folder(entry)) { groups.insert(entry.name); }
+  }
   for (const CheckpointBytes& one : checkpoints) {
+    if (const auto slash = one.file_name.find('/'); slash != std::string::npos) {
+      groups.insert(one.file_name.substr(0, slash));
+    }
+  }
+  for (const std::string& group : groups) {
+    if (auto put = put_group(files, folder, group, checkpoints); !put) { return put; }
+  }
+  for (const CheckpointBytes& one : checkpoints) {
+    if (one.file_name.find('/') != std::string::npos) { continue; }
     const auto path = folder / one.file_name;
     auto file = files.open(path, platform::OpenMode::kReadWrite);
     if (!file && file.error().code() == ErrorCode::kNotFound) { file = files.open(path, platform::OpenMode::kCreate); }

@@ -30,7 +30,7 @@ Result<FolderHolds> look_at_folder(platform::FileSystem& files, const std::files
     ours = ours || is_ours;
   }
   // A folder of that name alone may be anybody's.
-  if (!ours && !entries->empty() && foreign.empty()) { foreign = kSnapshotFolderName; }
+  if (!ours && !entries->empty() && foreign.empty()) { foreign = entries->front().name; }
   if (!foreign.empty()) { return std::unexpected(not_a_store_error(folder, foreign)); }
   return entries->empty() ? FolderHolds::kNothing : FolderHolds::kUnfinished;
 }

@@ -77,8 +77,14 @@ Result<std::vector<GroupInfo>> StoreCore::groups() const {
     std::vector<GroupInfo> all;
     for (const GroupDefinition& group : *groups) {
       auto info = group_info(group);
-      if (!info) { return std::unexpected(std::move(info.error())); }
-      all.push_back(std::move(*info));
+      if (info) {
+        all.push_back(std::move(*info));
+        continue;
+      }
+      const ErrorCode code = info.error().code();
+      const bool is_unreadable = code == ErrorCode::kDamaged || code == ErrorCode::kUnsupportedFormat ||
+                                 code == ErrorCode::kGroupUnknown || code == ErrorCode::kNotFound;
+      if (!is_unreadable) { return std::unexpected(std::move(info.error())); }
     }
     return all;
   } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
@@ -118,6 +124,9 @@ Result<std::vector<PartitionFile::Loaded>> StoreCore::load_partitions(const Grou
   auto opened = environment_.files.open(folder / kGroupStateName, platform::OpenMode::kRead);
   if (!opened) { return std::unexpected(std::move(opened.error())); }
   const std::shared_ptr<platform::File> state = std::move(*opened);
+  if (auto whole = check_state_size(*state, group.partitions, folder); !whole) {
+    return std::unexpected(std::move(whole.error()));
+  }
   std::vector<PartitionFile::Loaded> all;
   for (std::uint32_t number = 0; number < group.partitions; ++number) {
     PartitionFile file(environment_.files, folder, state, {.group_id = group.group_id, .partition = number});

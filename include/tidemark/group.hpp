@@ -88,9 +88,9 @@ class MemberImpl;
 
 // One consumer of a group. It is given the events of the partitions that it has: of each stream in order, one at a
 // time; of different streams it may have several. With each event it says what became of it, in whatever order. Members
-// share the partitions evenly; when one joins, leaves or dies, the others see it within half a second, and what it had
-// been given and not acknowledged is given again, to whoever has the partition then. So every event is dealt with at
-// least once, and none that was acknowledged comes again (but see MemberOptions::sync_interval).
+// share the partitions evenly; when one joins, leaves or dies, the others see it in their next(), a quarter of a second
+// later, and what it had been given and not acknowledged is given again, to whoever has the partition then. So every
+// event is dealt with at least once, and none that was acknowledged comes again (but see MemberOptions::sync_interval).
 //
 //   while (auto given = member.next(stop)) {
 //     if (auto done = handle(given->event); done) {
@@ -102,8 +102,8 @@ class MemberImpl;
 //
 // A member belongs to one thread at a time: let more work go on at once by more members. It looks after its partitions
 // in next(): a member that is not asked for long keeps what it has, and so does a process that hangs; one that ends, or
-// is killed, does not. Once its store is closed, every call gives kClosed. A moved-from member can only be assigned to
-// or destroyed.
+// is killed, does not. Once its store is closed, every call gives kClosed, but for flush() and leave(), which still
+// store what was said. A moved-from member can only be assigned to or destroyed.
 class Member {
  public:
   Member(Member&& other) noexcept;
@@ -114,8 +114,9 @@ class Member {
   ~Member();
 
   // Waits for an event. kBusy: max_unacked were given and are neither acknowledged nor refused. kStopped, kClosed,
-  // kForked, kLocked (somebody removed the group's files), kDamaged, kCheckpointUnknown (the store was put back to an
-  // older copy), kNoSpace, kIo, kOutOfMemory, and what a subscription gives. After an error the next call goes on.
+  // kForked, kReadOnly (the end of what was salvaged), kLocked (somebody removed the group's files), kDamaged,
+  // kCheckpointUnknown (the store was put back to an older copy), kNoSpace, kIo, kOutOfMemory, and what a subscription
+  // gives. After an error the next call goes on.
   [[nodiscard]] Result<Delivery> next(const std::stop_token& stop = {});
   // The same for at most so long: then nothing. Zero or less looks and does not wait.
   [[nodiscard]] Result<std::optional<Delivery>> next_for(std::chrono::nanoseconds timeout,
