@@ -636,7 +636,7 @@ struct Script {
     if (!group) { return std::unexpected(group.error()); }
     auto member = group->join({.sync_interval = 0ms});
     if (!member) { return std::unexpected(member.error()); }
-    for (int n = 0;; ++n) {
+    for (;;) {
       auto given = member->next_for(0s);
       if (!given) { return std::unexpected(given.error()); }
       if (!*given) { break; }
