@@ -85,7 +85,7 @@ Status take_group(platform::FileSystem& files, const std::filesystem::path& fold
                   std::vector<CheckpointBytes>& all) {
   auto entries = files.list(folder / name);
   if (!entries) { return std::unexpected(std::move(entries.error())); }
-  std::ranges::stable_partition(*entries, [](const auto& entry) { return entry.name == kGroupStateName; });
+  std::ranges::partition(*entries, [](const auto& entry) { return entry.name == kGroupStateName; });
   std::vector<CheckpointBytes> taken;
   bool is_there = false;
   for (const auto& entry : *entries) {
@@ -128,10 +128,10 @@ Status put_group(platform::FileSystem& files, const std::filesystem::path& folde
     if (auto done = (*file)->datasync(); !done) { return done; }
   }
   const std::string definition = name + "/" + std::string(kGroupDefinitionName);
-  std::ranges::stable_partition(own, [&](const auto& file) { return file != definition; });
+  std::ranges::partition(own, [&](const auto& file) { return file != definition; });
   auto entries = files.list(at);
   if (!entries) { return std::unexpected(std::move(entries.error())); }
-  std::ranges::stable_partition(*entries, [](const auto& entry) { return entry.name == kGroupDefinitionName; });
+  std::ranges::partition(*entries, [](const auto& entry) { return entry.name == kGroupDefinitionName; });
   for (const auto& entry : *entries) {
     if (!is_group_file(entry)) { continue; }
     if (auto gone = files.unlink(at / entry.name); !gone) { return gone; }

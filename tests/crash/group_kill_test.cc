@@ -16,6 +16,7 @@
 #include <sstream>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "tests/crash/child_process.h"
@@ -94,7 +95,7 @@ TEST(GroupKill, NothingIsLostAndNothingAcknowledgedComesAgain) {
   }
   EXPECT_TRUE(store->group("work")->parked()->empty());
 
-  std::ranges::stable_sort(said, {}, &Said::time);
+  std::ranges::sort(said, {}, [](const Said& one) { return std::pair(one.time, one.is_ack); });
   std::map<std::string, std::uint64_t> last;
   std::set<std::uint64_t> given;
   std::set<std::uint64_t> acked;
