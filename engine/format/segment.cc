@@ -82,10 +82,10 @@ std::optional<SegmentNumber> parse_segment_file_name(std::string_view name) {
 std::string rejected_file_name(std::uint32_t epoch) { return std::string(kRejectedPrefix) + std::to_string(epoch); }
 
 bool is_store_file_name(std::string_view name) {
-  return name == kSuperblockNames[0] || name == kSuperblockNames[1] || name == kLockName || name == kLivePageName || name == kUnfinishedName ||
-         name == kOriginName || is_checkpoint_file_name(name) || name.starts_with(kRejectedPrefix) ||
-         parse_segment_file_name(name).has_value() || parse_index_file_name(name).has_value() ||
-         is_temporary_index_file_name(name) ||
+  return name == kSuperblockNames[0] || name == kSuperblockNames[1] || name == kLockName || name == kLivePageName ||
+         name == kUnfinishedName || name == kOriginName || is_checkpoint_file_name(name) ||
+         name.starts_with(kRejectedPrefix) || parse_segment_file_name(name).has_value() ||
+         parse_index_file_name(name).has_value() || is_temporary_index_file_name(name) ||
          (name.ends_with(kTemporarySuffix) &&
           (name.starts_with(kSegmentPrefix) || name.starts_with("super-") || name.starts_with(kRejectedPrefix)));
 }
