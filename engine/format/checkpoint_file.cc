@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "platform/checksum.h"
+#include "engine/format/hashed_name.h"
 
 namespace tidemark::engine {
 
@@ -11,13 +11,6 @@ namespace {
 
 constexpr std::string_view kPrefix = "checkpoint-";
 constexpr std::string_view kLockSuffix = ".lock";
-constexpr std::size_t kDigits = 32;
-
-void add_hex(std::string& text, std::uint64_t number) {
-  for (int shift = 60; shift >= 0; shift -= 4) {
-    text += "0123456789abcdef"[number >> static_cast<unsigned>(shift) & 15U];
-  }
-}
 
 }  // namespace
 
@@ -52,23 +45,15 @@ BlockState decode_checkpoint_slot(std::span<const std::byte> sector, StoredCheck
   return BlockState::kGood;
 }
 
-std::string checkpoint_file_name(std::string_view checkpoint) {
-  const platform::Hash128 hash = platform::xxh3_128(as_bytes(checkpoint));
-  std::string name(kPrefix);
-  add_hex(name, hash.high);
-  add_hex(name, hash.low);
-  return name;
-}
+std::string checkpoint_file_name(std::string_view checkpoint) { return hashed_name(kPrefix, checkpoint); }
 
 std::string checkpoint_lock_name(std::string_view checkpoint) {
   return checkpoint_file_name(checkpoint) + std::string(kLockSuffix);
 }
 
 bool is_checkpoint_file_name(std::string_view file) {
-  if (!file.starts_with(kPrefix)) { return false; }
-  file.remove_prefix(kPrefix.size());
   if (file.ends_with(kLockSuffix)) { file.remove_suffix(kLockSuffix.size()); }
-  return file.size() == kDigits && file.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  return is_hashed_name(kPrefix, file);
 }
 
 }  // namespace tidemark::engine

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/format/hashed_name.h"
 #include "platform/checksum.h"
 #include "tidemark/limits.hpp"
 
@@ -12,13 +13,6 @@ namespace tidemark::engine {
 namespace {
 
 constexpr std::string_view kPrefix = "group-";
-constexpr std::size_t kDigits = 32;
-
-void add_hex(std::string& text, std::uint64_t number) {
-  for (int shift = 60; shift >= 0; shift -= 4) {
-    text += "0123456789abcdef"[number >> static_cast<unsigned>(shift) & 15U];
-  }
-}
 
 class BodyWriter {
  public:
@@ -277,17 +271,8 @@ bool is_group_file_name(std::string_view file) {
   return file != "lock" && !file.ends_with(".lock") && !file.ends_with(".new");
 }
 
-std::string group_folder_name(std::string_view group) {
-  const platform::Hash128 hash = platform::xxh3_128(as_bytes(group));
-  std::string name(kPrefix);
-  add_hex(name, hash.high);
-  add_hex(name, hash.low);
-  return name;
-}
+std::string group_folder_name(std::string_view group) { return hashed_name(kPrefix, group); }
 
-bool is_group_folder_name(std::string_view folder) {
-  return folder.size() == kPrefix.size() + kDigits && folder.starts_with(kPrefix) &&
-         folder.substr(kPrefix.size()).find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
+bool is_group_folder_name(std::string_view folder) { return is_hashed_name(kPrefix, folder); }
 
 }  // namespace tidemark::engine

@@ -78,6 +78,19 @@ Result<std::optional<GroupDefinition>> load_named(platform::FileSystem& files, c
   return group;
 }
 
+// The same, of the very group: kGroupUnknown if it was removed, even if it was made anew.
+Result<std::unique_ptr<platform::FileLock>> lock_this_group(platform::FileSystem& files,
+                                                            const std::filesystem::path& folder,
+                                                            const GroupDefinition& group) {
+  auto lock = lock_group(files, folder);
+  if (!lock && lock.error().code() == ErrorCode::kNotFound) { return std::unexpected(unknown(group.name)); }
+  if (!lock) { return lock; }
+  const auto there = load_named(files, folder, group.name);
+  if (!there) { return std::unexpected(there.error()); }
+  if (!*there || (*there)->group_id != group.group_id) { return std::unexpected(unknown(group.name)); }
+  return lock;
+}
+
 bool is_same(const Query& a, const Query& b) {
   return a.scope() == b.scope() && a.scope_name() == b.scope_name() && a.items() == b.items();
 }
@@ -197,12 +210,8 @@ Result<bool> remove_group(platform::FileSystem& files, const std::filesystem::pa
 Result<GroupSeat> take_seat(platform::FileSystem& files, const std::filesystem::path& store,
                             const GroupDefinition& group) {
   const auto folder = store / group_folder_name(group.name);
-  const auto lock = lock_group(files, folder);
-  if (!lock && lock.error().code() == ErrorCode::kNotFound) { return std::unexpected(unknown(group.name)); }
+  const auto lock = lock_this_group(files, folder, group);
   if (!lock) { return std::unexpected(lock.error()); }
-  const auto there = load_named(files, folder, group.name);
-  if (!there) { return std::unexpected(there.error()); }
-  if (!*there || (*there)->group_id != group.group_id) { return std::unexpected(unknown(group.name)); }
   for (std::uint32_t number = 0; number < limits::kGroupMembersMax; ++number) {
     auto seat = files.lock(seat_path(folder, number));
     if (seat) { return GroupSeat{.number = number, .lock = std::move(*seat)}; }
@@ -246,12 +255,8 @@ Result<std::uint64_t> replay_requests(platform::FileSystem& files, const std::fi
 
 Status request_replay(platform::FileSystem& files, const std::filesystem::path& store, const GroupDefinition& group) {
   const auto folder = store / group_folder_name(group.name);
-  const auto lock = lock_group(files, folder);
-  if (!lock && lock.error().code() == ErrorCode::kNotFound) { return std::unexpected(unknown(group.name)); }
+  const auto lock = lock_this_group(files, folder, group);
   if (!lock) { return std::unexpected(lock.error()); }
-  const auto there = load_named(files, folder, group.name);
-  if (!there) { return std::unexpected(there.error()); }
-  if (!*there || (*there)->group_id != group.group_id) { return std::unexpected(unknown(group.name)); }
   const auto requests = replay_requests(files, folder, group);
   if (!requests) { return std::unexpected(requests.error()); }
   return replace_file(files, folder / kReplayName, encode_replay_request(group.group_id, *requests + 1));

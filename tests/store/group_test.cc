@@ -2,7 +2,7 @@
 // Goal: the members of a group are given every event of its query, of each stream in order and one at a time; what is
 // acknowledged never comes again, what is refused comes again later and is parked in the end; members come, go and die
 // without loss; bad input is refused with the right error. Method: members in stores in memory, with a clock that the
-// test moves; files damaged, calls failed and cut short at every place.
+// test moves.
 #include <algorithm>
 #include <gtest/gtest.h>
 #include <map>
@@ -13,7 +13,7 @@
 
 #include "engine/format/group_file.h"
 #include "engine/group/group_folder.h"
-#include "tests/store/support.h"
+#include "tests/store/group_support.h"
 
 namespace tidemark {
 namespace {
@@ -21,52 +21,7 @@ namespace {
 using namespace test;
 using namespace std::chrono_literals;
 
-// All that there is to give now.
-std::vector<Delivery> take_all(Member& member) {
-  std::vector<Delivery> all;
-  while (auto given = must(member.next_for(0s))) { all.push_back(std::move(*given)); }
-  return all;
-}
-
-std::vector<std::uint64_t> positions_of(const std::vector<Delivery>& all) {
-  std::vector<std::uint64_t> positions;
-  for (const auto& given : all) { positions.push_back(given.event.position.value()); }
-  return positions;
-}
-
-// Takes and acknowledges until nothing comes.
-std::vector<std::uint64_t> work_off(Member& member) {
-  std::vector<std::uint64_t> positions;
-  while (auto given = must(member.next_for(0s))) {
-    positions.push_back(given->event.position.value());
-    must(member.ack(given->event.position));
-  }
-  return positions;
-}
-
-template <class T>
-Status status_of(const Result<T>& result) {
-  return result ? Status() : std::unexpected(result.error());
-}
-
-std::vector<std::uint64_t> up_to(std::uint64_t end) {
-  std::vector<std::uint64_t> positions;
-  for (std::uint64_t n = 0; n < end; ++n) { positions.push_back(n); }
-  return positions;
-}
-
-class GroupTest : public testing::Test {
- protected:
-  void append_some(int count, int streams = 3) {
-    for (int i = 0; i < count; ++i) { must(append(store, "a-" + std::to_string(i % streams), "x")); }
-  }
-  // Long enough for members to see each other.
-  void let_them_look() { world.clock.advance(300ms); }
-
-  World world;
-  Store store = world.open(tiny_segments());
-  const std::filesystem::path folder = world.folder / engine::group_folder_name("work");
-};
+using GroupTest = GroupFixture;
 
 TEST_F(GroupTest, GivesEveryEventOnceAndWhatComesLater) {
   append_some(30);
@@ -213,75 +168,6 @@ TEST_F(GroupTest, AReplayedEventThatItsMembersDieOfIsParkedAgain) {
   Member member = must(group.join({.max_tries = 3}));
   EXPECT_TRUE(work_off(member).empty());
   EXPECT_FALSE(must(group.parked()).at(0).is_wanted);
-}
-
-// What is parked is on the disk at once, what is acknowledged a second later at most.
-TEST_F(GroupTest, ManyParkedEventsBehindAnOldStateAreNoTrouble) {
-  constexpr std::uint64_t kEvents = 2400;
-  for (std::uint64_t n = 0; n < kEvents; ++n) {
-    must(append(store, "a-" + std::to_string(n % 5), "x", Expect::any(), {.durability = Durability::kBuffered}));
-  }
-  must(store.wait_durable(Position(kEvents - 1)));
-  {
-    const Group group = must(store.group("work", Query::all(), {.partitions = 1}));
-    Member member = must(group.join({.sync_interval = std::chrono::hours(1)}));
-    while (auto given = must(member.next_for(0s))) {
-      const Position position = given->event.position;
-      must(position.value() % 2 == 0 ? member.nack(position, "bad", Nack::kPark) : member.ack(position));
-    }
-    world.files.power_off();
-  }
-  world.files.power_on(1, 0.0);
-  store = world.open(tiny_segments());
-  const Group group = must(store.group("work"));
-  Member member = must(group.join());
-  EXPECT_EQ(work_off(member).size(), kEvents / 2) << "the parked ones are parked";
-  must(member.flush());
-  EXPECT_EQ(must(group.info()).next, Position(kEvents));
-  EXPECT_EQ(must(group.info()).parked, kEvents / 2);
-}
-
-TEST_F(GroupTest, AStateThatWasCutIsToldOf) {
-  append_some(3);
-  const Group group = must(store.group("work", Query::all()));
-  const Group other = must(store.group("other", Query::all()));
-  world.files.set_contents(folder / engine::kGroupStateName, {});
-  EXPECT_TRUE(fails_with(group.join(), ErrorCode::kDamaged));
-  EXPECT_TRUE(fails_with(group.info(), ErrorCode::kDamaged));
-  ASSERT_EQ(must(store.groups()).size(), 1u) << "the others are there";
-  EXPECT_EQ(must(store.groups())[0].name, "other");
-}
-
-TEST_F(GroupTest, ASyncThatFailsWhileAPartitionIsTakenIsNotForgotten) {
-  append_some(20, 10);
-  const Group group = must(store.group("work", Query::all(), {.partitions = 2}));
-  std::optional<Member> one = must(group.join());
-  Member two = must(group.join());
-  (void)work_off(two);
-  let_them_look();
-  (void)work_off(two);
-  (void)work_off(*one);
-  (void)work_off(two);
-  one.reset();  // its partition is free
-  append_some(20, 10);
-  const auto acked = work_off(two);  // and not synced
-  ASSERT_FALSE(acked.empty());
-  let_them_look();
-  world.files.set_fault_rule([&](const platform::SeamCall& call) -> std::optional<platform::SeamFault> {
-    const bool hit = call.kind == World::Kind::kDatasync && call.path.ends_with(engine::kGroupStateName);
-    return hit ? std::optional(platform::SeamFault{.error = EIO}) : std::nullopt;
-  });
-  EXPECT_TRUE(fails_with(two.next_for(0s), ErrorCode::kIo));
-  world.files.set_fault_rule({});
-  must(two.flush());
-  world.files.power_off();
-  world.files.power_on(1, 0.0);
-  store = world.open(tiny_segments());
-  Member next = must(must(store.group("work")).join());
-  const auto again = work_off(next);
-  for (const auto position : acked) {
-    EXPECT_EQ(std::ranges::find(again, position), again.end()) << position << " was flushed, and came again";
-  }
 }
 
 TEST_F(GroupTest, LeavingIsNoTry) {
@@ -550,165 +436,6 @@ TEST_F(GroupTest, ABackupTakesItAlong) {
   must(store.backup(into, {.incremental = true}));
   const Store back(must(engine::open_store(into, tiny_segments(), world.environment())));
   EXPECT_TRUE(fails_with(back.group("work"), ErrorCode::kGroupUnknown));
-}
-
-TEST_F(GroupTest, OneDamagedSlotCostsNothingAndThreeAreToldOf) {
-  append_some(30, 10);
-  const Group group = must(store.group("work", Query::all(), {.partitions = 2}));
-  {
-    Member member = must(group.join());
-    (void)work_off(member);
-  }
-  const auto state = folder / engine::kGroupStateName;
-  const auto whole = world.contents(state);
-  std::size_t again = 0;
-  for (unsigned slot = 0; slot < 3; ++slot) {
-    world.files.set_contents(state, whole);
-    world.flip(state, engine::partition_slot_offset(0, slot) + 20);
-    Member member = must(group.join());
-    again += work_off(member).size();
-    EXPECT_TRUE(ok(group.info()));
-  }
-  EXPECT_LE(again, 1u) << "at most what was said last, if it was the newest";
-  world.files.set_contents(state, whole);
-  for (unsigned slot = 0; slot < 3; ++slot) { world.flip(state, engine::partition_slot_offset(0, slot) + 20); }
-  EXPECT_TRUE(fails_with(group.info(), ErrorCode::kDamaged));
-  Member member = must(group.join());
-  EXPECT_TRUE(fails_with(member.next_for(0s), ErrorCode::kDamaged));
-  EXPECT_TRUE(ok(member.next_for(0s))) << "the other partition goes on";
-  EXPECT_EQ(member.partitions(), (std::vector<std::uint32_t>{1}));
-}
-
-TEST_F(GroupTest, EveryByteOfItsFilesMayBeDamaged) {
-  append_some(6, 2);
-  const Group group = must(store.group("work", Query::category("a").tags({"none"}), {.partitions = 1}));
-  const Group parking = must(store.group("parking", Query::all(), {.partitions = 1}));
-  {
-    Member member = must(parking.join());
-    (void)take_all(member);
-    must(member.nack(Position(0), "bad", Nack::kPark));
-    must(parking.replay_parked());
-  }
-  const auto parked = world.folder / engine::group_folder_name("parking") / "parked-0";
-  const auto replay = world.folder / engine::group_folder_name("parking") / "replay";
-  for (const auto& path : {folder / "group", parked}) {
-    const auto whole = world.contents(path);
-    for (std::size_t at = 0; at < whole.size(); ++at) {
-      world.flip(path, at);
-      const Status found = path == parked ? status_of(parking.parked()) : status_of(store.group("work"));
-      EXPECT_FALSE(found) << at;
-      if (!found) {
-        EXPECT_TRUE(found.error().code() == ErrorCode::kDamaged ||
-                    found.error().code() == ErrorCode::kUnsupportedFormat)
-            << at << to_string(found.error());
-      }
-      world.files.set_contents(path, whole);
-    }
-    for (std::size_t size = 0; size < whole.size(); size += 7) {
-      world.files.set_contents(path, std::span(whole).first(size));
-      EXPECT_FALSE(path == parked ? parking.parked().has_value() : store.group("work").has_value()) << size;
-    }
-    world.files.set_contents(path, whole);
-  }
-  const auto whole = world.contents(replay);
-  for (std::size_t at = 0; at < whole.size(); ++at) {
-    world.flip(replay, at);
-    Member member = must(parking.join());
-    EXPECT_TRUE(ok(member.next_for(0s))) << "a wish that is lost";
-    world.files.set_contents(replay, whole);
-  }
-  // A group that cannot be read can be removed.
-  world.flip(folder / "group", 520);
-  EXPECT_TRUE(fails_with(store.group("work"), ErrorCode::kDamaged));
-  EXPECT_TRUE(must(store.remove_group("work")));
-  EXPECT_TRUE(ok(store.group("work", Query::all())));
-}
-
-// What is done to the group between two looks: all kinds of changes, in few calls.
-struct Script {
-  std::vector<std::uint64_t> acked;
-  std::vector<std::uint64_t> parked;
-  std::optional<std::uint64_t> unsure;  // that an error was given for
-
-  // Ends at the first error.
-  Status run(Store& store) {
-    auto group = store.group("work", Query::all(), {.partitions = 2});
-    if (!group) { return std::unexpected(group.error()); }
-    auto member = group->join({.sync_interval = 0ms});
-    if (!member) { return std::unexpected(member.error()); }
-    for (;;) {
-      auto given = member->next_for(0s);
-      if (!given) { return std::unexpected(given.error()); }
-      if (!*given) { break; }
-      const Position position = (*given)->event.position;
-      const bool parks = position.value() % 5 == 3;
-      auto done = parks ? member->nack(position, "bad", Nack::kPark) : member->ack(position);
-      if (!done) {
-        unsure = position.value();
-        return done;
-      }
-      (parks ? parked : acked).push_back(position.value());
-    }
-    return member->leave();
-  }
-};
-
-void expect_nothing_lost(Store& store, const Script& script, bool survives, const std::string& where) {
-  SCOPED_TRACE(where);
-  const Group group = must(store.group("work", Query::all(), {.partitions = 2}));
-  Member member = must(group.join());
-  std::set<std::uint64_t> now;
-  for (const auto position : work_off(member)) { EXPECT_TRUE(now.insert(position).second); }
-  std::set<std::uint64_t> parked;
-  for (const auto& event : must(group.parked())) { parked.insert(event.position.value()); }
-  for (const auto position : script.parked) {
-    EXPECT_TRUE(parked.contains(position)) << position << " was parked, and is not to be found";
-    EXPECT_FALSE(now.contains(position)) << position;
-  }
-  for (const auto position : script.acked) {
-    EXPECT_FALSE(parked.contains(position)) << position;
-    if (survives) { EXPECT_FALSE(now.contains(position)) << position << " was acknowledged, and came again"; }
-  }
-  for (std::uint64_t position = 0; position < 12; ++position) {
-    const bool was_acked = std::ranges::find(script.acked, position) != script.acked.end();
-    EXPECT_TRUE(script.unsure == position || was_acked || now.contains(position) || parked.contains(position))
-        << position << " is lost";
-  }
-}
-
-TEST(GroupFaults, ACrashOrAnErrorAtEveryCallLosesNothing) {
-  enum class Fault { kKill, kPower, kError, kNoSpace };
-  for (const Fault fault : {Fault::kKill, Fault::kPower, Fault::kError, Fault::kNoSpace}) {
-    for (std::uint64_t at = 1;; ++at) {
-      World world;
-      Store store = world.open();
-      for (int i = 0; i < 12; ++i) { must(append(store, "a-" + std::to_string(i % 4), "x")); }
-      std::uint64_t calls = 0;
-      world.files.set_fault_rule([&](const platform::SeamCall& call) -> std::optional<platform::SeamFault> {
-        if (call.path.find("group-") == std::string_view::npos) { return std::nullopt; }
-        if (++calls != at) { return std::nullopt; }
-        if (fault == Fault::kError) { return platform::SeamFault{.error = EIO}; }
-        if (fault == Fault::kNoSpace) { return platform::SeamFault{.error = ENOSPC}; }
-        world.files.power_off();
-        return std::nullopt;
-      });
-      Script script;
-      const auto done = script.run(store);
-      world.files.set_fault_rule({});
-      const std::string where = "fault " + std::to_string(static_cast<int>(fault)) + " at call " + std::to_string(at);
-      if (fault == Fault::kKill || fault == Fault::kPower) {
-        if (fault == Fault::kPower) { world.files.power_on(at, 0.5, at % 2 == 0); }
-        if (fault == Fault::kKill) { world.files.power_on(at, 1.0); }
-        store = world.open();
-      }
-      expect_nothing_lost(store, script, fault != Fault::kPower, where);
-      if (calls < at) {
-        EXPECT_TRUE(ok(done));
-        EXPECT_GT(at, 60u);
-        break;
-      }
-    }
-  }
 }
 
 }  // namespace
