@@ -10,8 +10,9 @@
 
 namespace tidemark::index {
 
-enum class KeyKind : std::uint8_t { kStream = 1, kCategory = 2, kType = 3, kTag = 4 };
-inline constexpr std::array kKeyKinds = {KeyKind::kStream, KeyKind::kCategory, KeyKind::kType, KeyKind::kTag};
+enum class KeyKind : std::uint8_t { kStream = 1, kCategory = 2, kType = 3, kTag = 4, kCheckpoint = 5 };
+inline constexpr std::array kKeyKinds = {KeyKind::kStream, KeyKind::kCategory, KeyKind::kType, KeyKind::kTag,
+                                         KeyKind::kCheckpoint};
 
 // What events are found by. The hash narrows, the bytes decide. Looks at a name that must live as long as it does.
 struct Key {

@@ -35,7 +35,7 @@ struct NamePage {
 class MemoryKeyIndex {
  public:
   explicit MemoryKeyIndex(Arena& memory)
-      : kinds_{Kind(memory), Kind(memory), Kind(memory), Kind(memory)}, memory_(memory) {}
+      : kinds_{Kind(memory), Kind(memory), Kind(memory), Kind(memory), Kind(memory)}, memory_(memory) {}
 
   // Adds a position, no lower than any the key has; one that it has already changes nothing. `before` is how many
   // positions the key has below this one, here and elsewhere, if who adds it knows. Gives the key's number, among those
@@ -134,7 +134,7 @@ class MemoryKeyIndex {
   void visit_kind(KeyKind kind, Visit visit) const;
   void append(Postings& postings, Position position);
 
-  std::array<Kind, 4> kinds_;
+  std::array<Kind, kKeyKinds.size()> kinds_;
   Arena& memory_;
 };
 

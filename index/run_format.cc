@@ -16,10 +16,11 @@ std::uint32_t checksum_of(RunHeader header) {
 
 bool counts_are_possible(const RunHeader& header) {
   if (header.first >= header.end || header.event_count() > kRunEventsMax) { return false; }
-  if (header.kinds != kAllKinds || header.note_size > kRunNoteBytesMax || header.id_count > header.event_count()) {
+  if (header.kinds != (header.checkpoints.keys == 0 ? kEventKinds : kAllKinds) || header.note_size > kRunNoteBytesMax || header.id_count > header.event_count()) {
     return false;
   }
-  for (const KindCounts& kind : header.counts) {
+  for (std::size_t slot = 0; slot < kKindCount; ++slot) {
+    const KindCounts& kind = header.of_kind(slot);
     if (kind.keys > kRunKeysMax || kind.beginning > kind.keys) { return false; }
   }
   return header.key_count() <= kRunKeysMax;
@@ -45,13 +46,13 @@ bool sections_fit(const RunHeader& header) {
 
 std::uint64_t RunHeader::key_count() const {
   std::uint64_t n = 0;
-  for (const KindCounts& kind : counts) { n += kind.keys; }
+  for (std::size_t slot = 0; slot < kKindCount; ++slot) { n += of_kind(slot).keys; }
   return n;
 }
 
 std::uint64_t RunHeader::block_count() const {
   std::uint64_t n = 0;
-  for (const KindCounts& kind : counts) { n += blocks_of(kind.keys, kKeysPerBlock); }
+  for (std::size_t slot = 0; slot < kKindCount; ++slot) { n += blocks_of(of_kind(slot).keys, kKeysPerBlock); }
   return n;
 }
 

@@ -37,9 +37,11 @@ inline constexpr std::uint64_t kPlacesPerBlock = 32;
 inline constexpr unsigned kKeyHashBits = 32;
 inline constexpr unsigned kIdHashBits = 36;
 
-inline constexpr std::size_t kKindCount = 4;
+inline constexpr std::size_t kKindCount = kKeyKinds.size();
 [[nodiscard]] constexpr std::size_t kind_slot(KeyKind kind) { return static_cast<std::size_t>(kind) - 1; }
-inline constexpr std::uint32_t kAllKinds = 0b11110;  // a bit for each KeyKind, by its number
+// A bit for each KeyKind, by its number. A file without a checkpoint does not name their kind.
+inline constexpr std::uint32_t kEventKinds = 0b11110;
+inline constexpr std::uint32_t kAllKinds = 0b111110;
 
 struct RunSection {
   std::uint64_t offset;
@@ -76,18 +78,22 @@ struct RunHeader {
   std::uint64_t first;      // position
   std::uint64_t end;        // position
   std::uint64_t file_size;  // bytes
-  std::uint32_t kinds;      // which kinds of keys were indexed: kAllKinds
+  std::uint32_t kinds;      // which kinds of keys are there: kEventKinds, kAllKinds
   std::uint32_t note_size;
-  std::array<KindCounts, kKindCount> counts;
+  std::array<KindCounts, 4> counts;  // of all kinds but the last
   std::array<RunSection, kSectionCount> sections;
   std::uint64_t windows_checksum;  // XXH3 of the section of checksums
   std::uint64_t id_count;
-  std::array<std::uint64_t, 2> reserved;
+  KindCounts checkpoints;  // counts of the last kind
   std::array<std::byte, kRunNoteBytesMax> note;
   std::uint64_t reserved_end;
 
   [[nodiscard]] const RunSection& section(SectionName name) const { return sections[static_cast<std::size_t>(name)]; }
   [[nodiscard]] RunSection& section(SectionName name) { return sections[static_cast<std::size_t>(name)]; }
+  [[nodiscard]] const KindCounts& of_kind(std::size_t slot) const {
+    return slot < counts.size() ? counts[slot] : checkpoints;
+  }
+  [[nodiscard]] KindCounts& of_kind(std::size_t slot) { return slot < counts.size() ? counts[slot] : checkpoints; }
   [[nodiscard]] std::uint64_t event_count() const { return end - first; }
   [[nodiscard]] std::uint64_t key_count() const;
   [[nodiscard]] std::uint64_t block_count() const;
@@ -99,7 +105,7 @@ static_assert(offsetof(RunHeader, first) == 32 && offsetof(RunHeader, end) == 40
 static_assert(offsetof(RunHeader, file_size) == 48 && offsetof(RunHeader, kinds) == 56);
 static_assert(offsetof(RunHeader, note_size) == 60 && offsetof(RunHeader, counts) == 64);
 static_assert(offsetof(RunHeader, sections) == 128 && offsetof(RunHeader, windows_checksum) == 272);
-static_assert(offsetof(RunHeader, id_count) == 280 && offsetof(RunHeader, reserved) == 288);
+static_assert(offsetof(RunHeader, id_count) == 280 && offsetof(RunHeader, checkpoints) == 288);
 static_assert(offsetof(RunHeader, note) == 304 && offsetof(RunHeader, reserved_end) == 504);
 
 // How a table of hashes is laid out: entries in the order of their hash, its lowest bits and a value each, and an array

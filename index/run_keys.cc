@@ -78,7 +78,7 @@ std::uint64_t encode_chunk(std::span<const std::uint32_t> positions, ByteBuffer&
 
 KeyBlocks::KeyBlocks(const RunHeader& header) {
   for (std::size_t slot = 0; slot < kKindCount; ++slot) {
-    counts_[slot] = header.counts[slot].keys;
+    counts_[slot] = header.of_kind(slot).keys;
     begins_[slot + 1] = begins_[slot] + blocks_of(counts_[slot], kKeysPerBlock);
   }
 }

@@ -142,7 +142,7 @@ Status Writer::begin() {
   header_.log_id = options_.log_id;
   header_.first = source_.first().value();
   header_.end = source_.end().value();
-  header_.kinds = kAllKinds;
+  header_.kinds = kEventKinds;
   header_.note_size = static_cast<std::uint32_t>(options_.note.size());
   std::ranges::copy(options_.note, header_.note.begin());
   return source_.start();
@@ -196,8 +196,9 @@ Status Writer::add_key(const RunSource::KeyHead& head) {
     if (auto done = read_positions(packed); !done) { return done; }
   }
   encode_key(in_block_ == 0 ? std::string_view() : previous_, head.name, key, packed, events(), block_);
-  KindCounts& counts = header_.counts[kind_slot(head.kind)];
+  KindCounts& counts = header_.of_kind(kind_slot(head.kind));
   ++counts.keys;
+  if (head.kind == KeyKind::kCheckpoint) { header_.kinds = kAllKinds; }
   counts.beginning += head.base == 0 ? 1U : 0U;
   const Key hashed = make_key(head.kind, head.name, options_.hasher);
   if (hashes_fit_) { hashes_.add(key_table_hash(hashed.hash), blocks_); }

@@ -25,7 +25,7 @@ namespace {
 using index::KeyKind;
 using RunPointer = std::shared_ptr<const index::Run>;
 
-constexpr std::array kKinds{KeyKind::kStream, KeyKind::kCategory, KeyKind::kType, KeyKind::kTag};
+constexpr std::array kKinds{KeyKind::kStream, KeyKind::kCategory, KeyKind::kType, KeyKind::kTag, KeyKind::kCheckpoint};
 constexpr std::size_t kKeysAsked = 200;  // of each kind, in every way; all are gone through
 constexpr std::uint64_t kPlacesAsked = 4096;
 constexpr std::uint64_t kPageNames = 64;

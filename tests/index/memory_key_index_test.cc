@@ -63,7 +63,7 @@ TEST(MemoryKeyIndex, GivesPositionsInOrderBelowAnEnd) {
 TEST(MemoryKeyIndex, KindsAreApart) {
   Arena memory;
   MemoryKeyIndex index(memory);
-  const KeyKind kinds[] = {KeyKind::kStream, KeyKind::kCategory, KeyKind::kType, KeyKind::kTag};
+  const KeyKind kinds[] = {KeyKind::kStream, KeyKind::kCategory, KeyKind::kType, KeyKind::kTag, KeyKind::kCheckpoint};
   std::uint64_t position = 0;
   for (const KeyKind kind : kinds) { index.add(make_key(kind, "same"), Position(position++)); }
   position = 0;

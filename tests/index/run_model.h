@@ -23,7 +23,8 @@ namespace tidemark::index::test {
 
 using RunPointer = std::shared_ptr<const Run>;  // in a test, Run is one of its own functions
 
-inline constexpr std::array kKinds = {KeyKind::kStream, KeyKind::kCategory, KeyKind::kType, KeyKind::kTag};
+inline constexpr std::array kKinds = {KeyKind::kStream, KeyKind::kCategory, KeyKind::kType, KeyKind::kTag,
+                                KeyKind::kCheckpoint};
 
 struct ModelEvent {
   std::vector<std::pair<KeyKind, std::string>> keys;
@@ -164,6 +165,7 @@ inline Model random_model(std::uint64_t seed, std::uint64_t events, std::uint64_
       frame += 100 + below(50'000);
       offset = below(100);
       left = below(3) == 0 ? 1 + below(100) : 1;
+      if (below(16) == 0) { event.keys.emplace_back(KeyKind::kCheckpoint, "consumer " + std::to_string(below(3))); }
     }
     event.place = {.frame = frame, .offset = static_cast<std::uint32_t>(offset)};
     offset += 20 + below(1000);
