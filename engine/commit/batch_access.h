@@ -13,6 +13,11 @@ class BatchAccess {
   [[nodiscard]] static const auto& streams(const Batch& batch) { return batch.streams_; }
   [[nodiscard]] static const auto& events(const Batch& batch) { return batch.events_; }
   [[nodiscard]] static const auto& conditions(const Batch& batch) { return batch.conditions_; }
+  [[nodiscard]] static const auto& checkpoints(const Batch& batch) { return batch.checkpoints_; }
+  // Whether an append of it would do or check something.
+  [[nodiscard]] static bool asks_for_anything(const Batch& batch) {
+    return !batch.streams_.empty() || !batch.conditions_.empty() || !batch.checkpoints_.empty();
+  }
   // What the batch expects of a stream, which it names from now on.
   [[nodiscard]] static Expect& expectation(Batch& batch, std::string_view stream) {
     return batch.streams_[batch.stream_index(stream, Expect::any())].expect;

@@ -116,6 +116,40 @@ Status check_event(const Event& event) {
   return {};
 }
 
+Status check_checkpoints(const Batch& batch) {
+  const auto& checkpoints = BatchAccess::checkpoints(batch);
+  if (checkpoints.empty()) { return {}; }
+  for (const auto& one : checkpoints) {
+    if (auto fits = check_name("a checkpoint's name", one.name, limits::kCheckpointNameBytesMax); !fits) {
+      return fits;
+    }
+    if (one.checkpoint.position == Position(UINT64_MAX)) {
+      return std::unexpected(
+          Error(ErrorCode::kInvalidArgument, "the checkpoint \"" + one.name + "\" is at a position that no store has"));
+    }
+  }
+  if (checkpoints.size() > limits::kCheckpointsPerBatchMax) {
+    return std::unexpected(Error(ErrorCode::kLimitExceeded,
+                                 "the batch has " + std::to_string(checkpoints.size()) + " checkpoints; at most " +
+                                     std::to_string(limits::kCheckpointsPerBatchMax) + " go"));
+  }
+  if (batch.empty()) {
+    return std::unexpected(Error(ErrorCode::kInvalidArgument,
+                                 "the batch has the checkpoint \"" + checkpoints.front().name +
+                                     "\" and no event to go with it: store it by Subscription::commit(), or append "
+                                     "with Store::append(subscription, batch), which does what fits"));
+  }
+  return {};
+}
+
+CheckpointRecord record_of(const Checkpoint& checkpoint) {
+  return {.log_id = checkpoint.log_id,
+          .position = checkpoint.position ? checkpoint.position->value() + 1 : 0,
+          .check = checkpoint.check,
+          .epoch = checkpoint.epoch,
+          .reserved = 0};
+}
+
 }  // namespace
 
 Result<EncodedBatch> EncodedBatch::encode(const Batch& batch) { return encode_with(batch, {}); }
@@ -184,6 +218,8 @@ Result<EncodedBatch> EncodedBatch::encode_with(const Batch& batch, std::span<con
                                    "the batch names stream \"" + stream.name + "\" with two different expectations"));
     }
   }
+  const auto& checkpoints = BatchAccess::checkpoints(batch);
+  if (auto fit = check_checkpoints(batch); !fit) { return std::unexpected(std::move(fit.error())); }
   if (named.empty() && BatchAccess::conditions(batch).empty()) {
     return std::unexpected(
         Error(ErrorCode::kInvalidArgument,
@@ -223,11 +259,13 @@ Result<EncodedBatch> EncodedBatch::encode_with(const Batch& batch, std::span<con
 
   std::uint64_t stream_bytes = 0;
   for (const std::uint32_t i : table_order) { stream_bytes += named[i].name.size(); }
-  const std::uint64_t names = table_order.size() + types.names().size() + tags.names().size();
+  std::uint64_t checkpoint_bytes = checkpoints.empty() ? 0 : kCheckpointCountBytes;
+  for (const auto& one : checkpoints) { checkpoint_bytes += one.name.size() + sizeof(CheckpointRecord); }
+  const std::uint64_t names = table_order.size() + types.names().size() + tags.names().size() + checkpoints.size();
   const bool checks = added.size() > 1 && events_bytes >= kEventChecksFromBytes;
   const std::uint64_t table_bytes = kTableEntryBytes * table_order.size();
   const std::uint64_t body_bytes = kBodyStartBytes + 4 * names + stream_bytes + types.bytes() + tags.bytes() +
-                                   events_bytes + (checks ? kCheckBytes * (1 + added.size()) : 0);
+                                   checkpoint_bytes + events_bytes + (checks ? kCheckBytes * (1 + added.size()) : 0);
   if (table_bytes + body_bytes > limits::kBatchBytesMax) {
     return std::unexpected(Error(ErrorCode::kLimitExceeded,
                                  "the batch takes " + std::to_string(table_bytes + body_bytes) + " bytes; at most " +
@@ -237,7 +275,8 @@ Result<EncodedBatch> EncodedBatch::encode_with(const Batch& batch, std::span<con
   EncodedBatch encoded;
   encoded.table_bytes_ = static_cast<std::uint32_t>(table_bytes);
   encoded.body_bytes_ = static_cast<std::uint32_t>(body_bytes);
-  encoded.flags_ = checks ? frame_flags::kEventChecks : std::uint16_t{0};
+  encoded.flags_ = static_cast<std::uint16_t>((checks ? frame_flags::kEventChecks : 0U) |
+                                              (checkpoints.empty() ? 0U : frame_flags::kCheckpoints));
   encoded.has_given_ids_ = !given.empty();
   const std::uint64_t body_at = kFrameHeaderBytes + table_bytes;
   encoded.bytes_ = std::make_unique_for_overwrite<std::byte[]>(body_at + body_bytes + kFramePaddingMax);
@@ -246,6 +285,10 @@ Result<EncodedBatch> EncodedBatch::encode_with(const Batch& batch, std::span<con
   store_as(to, static_cast<std::uint32_t>(types.names().size()));
   store_as(to + 4, static_cast<std::uint32_t>(tags.names().size()));
   to += kBodyStartBytes;
+  if (!checkpoints.empty()) {
+    store_as(to, static_cast<std::uint32_t>(checkpoints.size()));
+    to += kCheckpointCountBytes;
+  }
   std::uint32_t name_end = 0;
   const auto put_name_end = [&](std::string_view name) {
     name_end += static_cast<std::uint32_t>(name.size());
@@ -255,9 +298,15 @@ Result<EncodedBatch> EncodedBatch::encode_with(const Batch& batch, std::span<con
   for (const std::uint32_t i : table_order) { put_name_end(named[i].name); }
   for (const auto name : types.names()) { put_name_end(name); }
   for (const auto name : tags.names()) { put_name_end(name); }
+  for (const auto& one : checkpoints) { put_name_end(one.name); }
   for (const std::uint32_t i : table_order) { to = put_bytes(to, as_bytes(named[i].name)); }
   for (const auto name : types.names()) { to = put_bytes(to, as_bytes(name)); }
   for (const auto name : tags.names()) { to = put_bytes(to, as_bytes(name)); }
+  for (const auto& one : checkpoints) { to = put_bytes(to, as_bytes(one.name)); }
+  for (const auto& one : checkpoints) {
+    store_as(to, record_of(one.checkpoint));
+    to += sizeof(CheckpointRecord);
+  }
   if (checks) { to = put_check(to, body); }
   encoded.events_.reserve(added.size());
   for (std::size_t i = 0; i < added.size(); ++i) {

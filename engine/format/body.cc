@@ -87,24 +87,28 @@ std::optional<BodyView> BodyView::open(const FrameHeader& header, Bytes table, B
   view.table_ = table;
   view.body_ = body;
   view.event_checks_ = (header.flags & frame_flags::kEventChecks) != 0;
-  if (body.size() < kBodyStartBytes) { return std::nullopt; }
+  const bool has_checkpoints = (header.flags & frame_flags::kCheckpoints) != 0;
+  const std::uint64_t ends_begin = kBodyStartBytes + (has_checkpoints ? kCheckpointCountBytes : 0);
+  if (body.size() < ends_begin) { return std::nullopt; }
   const std::uint64_t streams = table.size() / kTableEntryBytes;
   const std::uint64_t types = load_as<std::uint32_t>(body.data());
   const std::uint64_t tags = load_as<std::uint32_t>(body.data() + 4);
-  const std::uint64_t names_begin = kBodyStartBytes + 4 * (streams + types + tags);
-  if (names_begin > body.size()) { return std::nullopt; }
+  const std::uint64_t checkpoints = has_checkpoints ? load_as<std::uint32_t>(body.data() + kBodyStartBytes) : 0;
+  const std::uint64_t names = streams + types + tags + checkpoints;
+  const std::uint64_t names_begin = ends_begin + 4 * names;
+  if (names_begin > body.size() || checkpoints > UINT16_MAX) { return std::nullopt; }
   view.stream_count_ = static_cast<std::uint32_t>(streams);
   view.type_count_ = static_cast<std::uint32_t>(types);
   view.tag_count_ = static_cast<std::uint32_t>(tags);
+  view.checkpoint_count_ = static_cast<std::uint16_t>(checkpoints);
   view.names_begin_ = static_cast<std::uint32_t>(names_begin);
-  const std::uint64_t names = streams + types + tags;
-  const std::uint64_t names_bytes =
-      names == 0 ? 0 : load_as<std::uint32_t>(body.data() + kBodyStartBytes + 4 * (names - 1));
+  const std::uint64_t names_bytes = names == 0 ? 0 : load_as<std::uint32_t>(body.data() + names_begin - 4);
   const std::uint64_t names_end = names_begin + names_bytes;
-  const std::uint64_t events_begin = names_end + (view.event_checks_ ? kCheckBytes : 0);
+  const std::uint64_t checked_end = names_end + sizeof(CheckpointRecord) * checkpoints;
+  const std::uint64_t events_begin = checked_end + (view.event_checks_ ? kCheckBytes : 0);
   if (events_begin > body.size()) { return std::nullopt; }
   if (check_names && view.event_checks_ &&
-      load_as<std::uint32_t>(body.data() + names_end) != check_of(body.first(names_end))) {
+      load_as<std::uint32_t>(body.data() + checked_end) != check_of(body.first(checked_end))) {
     return std::nullopt;
   }
   view.events_begin_ = static_cast<std::uint32_t>(events_begin);
@@ -115,9 +119,8 @@ std::optional<BodyView> BodyView::open(const FrameHeader& header, Bytes table, B
 // A stream that is named twice would have two counts of its versions, and an empty name is none that a store takes.
 bool BodyView::names_are_right() const {
   std::uint64_t begin = 0;
-  const std::uint64_t names = std::uint64_t{stream_count_} + type_count_ + tag_count_;
-  for (std::uint64_t i = 0; i < names; ++i) {
-    const std::uint64_t end = load_as<std::uint32_t>(body_.data() + kBodyStartBytes + 4 * i);
+  for (std::uint64_t i = 0; i < name_count(); ++i) {
+    const std::uint64_t end = load_as<std::uint32_t>(name_ends() + 4 * i);
     if (end <= begin) { return false; }
     begin = end;
   }
@@ -156,12 +159,19 @@ Version BodyView::first_version(std::uint32_t stream) const {
   return Version(load_as<std::uint64_t>(table_.data() + kTableEntryBytes * stream) - 1);
 }
 
+Checkpoint BodyView::checkpoint(std::uint32_t index) const {
+  const auto record = load_as<CheckpointRecord>(body_.data() + names_end() + sizeof(CheckpointRecord) * index);
+  Checkpoint checkpoint{.log_id = record.log_id, .epoch = record.epoch, .check = record.check};
+  if (record.position != 0) { checkpoint.position = Position(record.position - 1); }
+  return checkpoint;
+}
+
 std::string_view BodyView::name(std::uint32_t index) const {
-  const std::byte* ends = body_.data() + kBodyStartBytes;
+  const std::byte* ends = name_ends();
   const std::uint64_t begin = index == 0 ? 0 : load_as<std::uint32_t>(ends + 4 * (std::uint64_t{index} - 1));
   const std::uint64_t end = load_as<std::uint32_t>(ends + 4 * std::uint64_t{index});
   // A hostile directory may run backward or past the names; such a name is empty.
-  if (begin > end || names_begin_ + end > events_begin_) { return {}; }
+  if (begin > end || names_begin_ + end > names_end()) { return {}; }
   return as_text(body_.subspan(names_begin_ + begin, end - begin));
 }
 
@@ -174,7 +184,7 @@ std::optional<std::uint32_t> BodyView::stream_at(std::uint32_t offset) const {
 
 void BodyView::prefetch_stream(std::uint32_t stream) const {
   platform::prefetch(table_.data() + kTableEntryBytes * stream);
-  platform::prefetch(body_.data() + kBodyStartBytes + 4 * std::uint64_t{stream});
+  platform::prefetch(name_ends() + 4 * std::uint64_t{stream});
 }
 
 void BodyView::prefetch_stream_name(std::uint32_t stream) const {

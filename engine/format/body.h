@@ -9,13 +9,15 @@
 #include <vector>
 
 #include "engine/format/frame.h"
+#include "tidemark/checkpoint.hpp"
 #include "tidemark/event.hpp"
 #include "tidemark/types.hpp"
 
 // The table and body of a frame of events. docs/format/frame.md.
 //
 //   table: per stream, its first version in this frame, plus one (u64, never zero)
-//   body:  type_count u32 | tag_count u32 | end of each name u32 … | names | check u32 | events
+//   body:  type_count u32 | tag_count u32 | [checkpoint_count u32] | end of each name u32 … | names | [checkpoints] |
+//          [check u32] | events
 //   event: flags u8 | stream | ordinal | type | id 16 | [valid i64] | [tags] | data length | [metadata length] | data |
 //          metadata | [check u32]          (numbers without a size are varints, LEB128)
 //
@@ -32,6 +34,7 @@ inline constexpr std::uint8_t kKnown = kMetadata | kTags | kValid | kIdMade | kL
 }  // namespace event_flags
 
 inline constexpr std::uint64_t kBodyStartBytes = 8;
+inline constexpr std::uint64_t kCheckpointCountBytes = 4;  // more, in a frame with checkpoints
 inline constexpr std::uint64_t kCheckBytes = 4;
 inline constexpr std::uint64_t kTableEntryBytes = 8;
 
@@ -48,6 +51,17 @@ struct EventRecord {
   Bytes data;
   Bytes metadata;
 };
+
+// How far a consumer is, as it stands in a frame behind the names.
+struct CheckpointRecord {
+  FileId log_id;           // zeros: of the log that the frame stands in
+  std::uint64_t position;  // plus one; 0: through with nothing
+  std::uint64_t check;     // as in a Checkpoint; 0 of the frame's own log, in which the frame itself is proof
+  std::uint32_t epoch;     // likewise
+  std::uint32_t reserved;
+};
+static_assert(sizeof(CheckpointRecord) == 40 && offsetof(CheckpointRecord, position) == 16);
+static_assert(offsetof(CheckpointRecord, check) == 24 && offsetof(CheckpointRecord, epoch) == 32);
 
 // The size of a varint, and writing one.
 [[nodiscard]] std::size_t varint_bytes(std::uint64_t value);
@@ -73,6 +87,14 @@ class BodyView {
   }
   [[nodiscard]] Version first_version(std::uint32_t stream) const;
 
+  // Of consumers, stored together with the events.
+  [[nodiscard]] std::uint32_t checkpoint_count() const { return checkpoint_count_; }
+  [[nodiscard]] std::string_view checkpoint_name(std::uint32_t index) const {
+    return name(stream_count_ + type_count_ + tag_count_ + index);
+  }
+  // With a log id of zeros if it is of the log that the frame stands in: the position is all that it needs then.
+  [[nodiscard]] Checkpoint checkpoint(std::uint32_t index) const;
+
   // All of it.
   [[nodiscard]] Bytes body() const { return body_; }
   // The offset in the body at which the first event stands.
@@ -89,6 +111,15 @@ class BodyView {
 
  private:
   [[nodiscard]] std::string_view name(std::uint32_t index) const;
+  [[nodiscard]] std::uint64_t name_count() const {
+    return std::uint64_t{stream_count_} + type_count_ + tag_count_ + checkpoint_count_;
+  }
+  // Where the ends of the names stand, one after the other.
+  [[nodiscard]] const std::byte* name_ends() const { return body_.data() + names_begin_ - 4 * name_count(); }
+  // Behind the names; there the checkpoints begin.
+  [[nodiscard]] std::uint64_t names_end() const {
+    return events_begin_ - (event_checks_ ? kCheckBytes : 0) - sizeof(CheckpointRecord) * checkpoint_count_;
+  }
   [[nodiscard]] bool names_are_right() const;
   [[nodiscard]] bool streams_differ() const;
 
@@ -99,6 +130,7 @@ class BodyView {
   std::uint32_t tag_count_ = 0;
   std::uint32_t names_begin_ = 0;
   std::uint32_t events_begin_ = 0;
+  std::uint16_t checkpoint_count_ = 0;
   bool event_checks_ = false;
 };
 

@@ -16,12 +16,20 @@ constexpr std::string_view kLockSuffix = ".lock";
 
 CheckpointSlotImage encode_checkpoint_slot(const StoredCheckpoint& stored) {
   CheckpointSlot slot{};
-  slot.log_id = stored.checkpoint.log_id;
+  const Checkpoint checkpoint = stored.checkpoint.value_or(Checkpoint());
+  slot.log_id = stored.checkpoint || !stored.behind ? checkpoint.log_id : stored.behind->log_id;
   slot.generation = stored.generation;
-  slot.position = stored.checkpoint.position.value_or(Position()).value();
-  slot.check = stored.checkpoint.check;
-  slot.epoch = stored.checkpoint.epoch;
-  slot.has_position = stored.checkpoint.position ? 1 : 0;
+  slot.position = checkpoint.position.value_or(Position()).value();
+  slot.check = checkpoint.check;
+  slot.epoch = checkpoint.epoch;
+  slot.has_position = checkpoint.position ? 1 : 0;
+  slot.is_forgotten = stored.checkpoint ? 0 : 1;
+  if (stored.behind) {
+    slot.behind_position = stored.behind->position.value_or(Position()).value();
+    slot.behind_check = stored.behind->check;
+    slot.behind_epoch = stored.behind->epoch;
+    slot.has_behind = 1;
+  }
   slot.name_bytes = static_cast<std::uint16_t>(std::min<std::size_t>(stored.name.size(), kCheckpointNameBytesMax));
   std::copy_n(stored.name.begin(), slot.name_bytes, slot.name);
   CheckpointSlotImage image{};
@@ -35,13 +43,26 @@ BlockState decode_checkpoint_slot(std::span<const std::byte> sector, StoredCheck
   const BlockState state = check_block(sector, kCheckpointMagic);
   if (state != BlockState::kGood) { return state; }
   const auto slot = load_as<CheckpointSlot>(sector.data());
-  if (slot.name_bytes > kCheckpointNameBytesMax || slot.has_position > 1) { return BlockState::kBad; }
+  if (slot.name_bytes > kCheckpointNameBytesMax || slot.has_position > 1 || slot.has_behind > 1 ||
+      slot.is_forgotten > 1) {
+    return BlockState::kBad;
+  }
   into.name.assign(slot.name, slot.name_bytes);
   into.generation = slot.generation;
-  into.checkpoint = {.log_id = slot.log_id,
-                     .position = slot.has_position == 1 ? std::optional(Position(slot.position)) : std::nullopt,
-                     .epoch = slot.epoch,
-                     .check = slot.check};
+  into.checkpoint.reset();
+  if (slot.is_forgotten == 0) {
+    into.checkpoint = {.log_id = slot.log_id,
+                       .position = slot.has_position == 1 ? std::optional(Position(slot.position)) : std::nullopt,
+                       .epoch = slot.epoch,
+                       .check = slot.check};
+  }
+  into.behind.reset();
+  if (slot.has_behind == 1) {
+    into.behind = {.log_id = slot.log_id,
+                   .position = Position(slot.behind_position),
+                   .epoch = slot.behind_epoch,
+                   .check = slot.behind_check};
+  }
   return BlockState::kGood;
 }
 

@@ -31,18 +31,28 @@ struct CheckpointSlot {
   std::uint16_t has_position;  // 0 or 1
   std::uint16_t name_bytes;
   char name[256];
-  std::byte rest[192];
+  std::uint64_t behind_position;  // of the batch in the log that had stored one by this name last
+  std::uint64_t behind_check;
+  std::uint32_t behind_epoch;
+  std::uint16_t has_behind;    // 0 or 1
+  std::uint16_t is_forgotten;  // 0 or 1: nothing is stored, nor does what the log holds up to there count
+  std::byte rest[168];
 };
 static_assert(sizeof(CheckpointSlot) == kSectorBytes && offsetof(CheckpointSlot, generation) == 32);
 static_assert(offsetof(CheckpointSlot, position) == 40 && offsetof(CheckpointSlot, check) == 48);
 static_assert(offsetof(CheckpointSlot, epoch) == 56 && offsetof(CheckpointSlot, has_position) == 60);
 static_assert(offsetof(CheckpointSlot, name_bytes) == 62 && offsetof(CheckpointSlot, name) == 64);
-static_assert(offsetof(CheckpointSlot, rest) == 320);
+static_assert(offsetof(CheckpointSlot, behind_position) == 320);
+static_assert(offsetof(CheckpointSlot, has_behind) == 340 && offsetof(CheckpointSlot, rest) == 344);
 
 struct StoredCheckpoint {
   std::string name;
   std::uint64_t generation = 0;
-  Checkpoint checkpoint;
+  std::optional<Checkpoint> checkpoint = {};  // nothing: what was stored was forgotten
+  // The first event of the batch in the log that had stored one by this name last. What a later batch stores is newer.
+  std::optional<Checkpoint> behind = {};
+
+  friend bool operator==(const StoredCheckpoint&, const StoredCheckpoint&) = default;
 };
 
 using CheckpointSlotImage = std::array<std::byte, kSectorBytes>;

@@ -27,7 +27,9 @@ namespace frame_flags {
 inline constexpr std::uint16_t kEventChecks = 1U << 0U;  // the names and each event carry a checksum of their own
 inline constexpr std::uint16_t kCompressed = 1U << 1U;   // reserved
 inline constexpr std::uint16_t kEncrypted = 1U << 2U;    // reserved
-inline constexpr std::uint16_t kKnown = kEventChecks;    // a frame with any other flag needs a newer library
+inline constexpr std::uint16_t kCheckpoints = 1U << 3U;  // consumers' checkpoints stand behind the names
+// A frame with any other flag needs a newer library.
+inline constexpr std::uint16_t kKnown = kEventChecks | kCheckpoints;
 }  // namespace frame_flags
 
 struct FrameHeader {

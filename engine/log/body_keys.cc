@@ -8,12 +8,15 @@ namespace tidemark::engine {
 using index::KeyKind;
 using index::make_key;
 
-BodyKeys::BodyKeys(const BodyView& body) : streams_(body.stream_count()), types_(body.type_count()) {
-  keys_.reserve(std::size_t{streams_} + 1 + types_ + body.tag_count());
+BodyKeys::BodyKeys(const BodyView& body) : streams_(body.stream_count()), types_(body.type_count()), checkpoints_(body.checkpoint_count()) {
+  keys_.reserve(std::size_t{streams_} + 1 + types_ + body.tag_count() + checkpoints_);
   for (std::uint32_t i = 0; i < streams_; ++i) { keys_.push_back(make_key(KeyKind::kStream, body.stream_name(i))); }
   add_categories();
   for (std::uint32_t i = 0; i < types_; ++i) { keys_.push_back(make_key(KeyKind::kType, body.type_name(i))); }
   for (std::uint32_t i = 0; i < body.tag_count(); ++i) { keys_.push_back(make_key(KeyKind::kTag, body.tag_name(i))); }
+  for (std::uint32_t i = 0; i < checkpoints_; ++i) {
+    keys_.push_back(make_key(KeyKind::kCheckpoint, body.checkpoint_name(i)));
+  }
 }
 
 // Streams of one frame are mostly of one category.

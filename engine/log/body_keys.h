@@ -42,15 +42,19 @@ class BodyKeys {
   }
   [[nodiscard]] std::size_t type_number(std::uint32_t index) const { return std::size_t{categories_} + index; }
   [[nodiscard]] std::size_t tag_number(std::uint32_t index) const { return std::size_t{categories_} + types_ + index; }
+  // Consumers' checkpoints are found by the frame's first event.
+  [[nodiscard]] std::uint32_t checkpoint_count() const { return checkpoints_; }
+  [[nodiscard]] std::size_t checkpoint_number(std::uint32_t index) const { return name_count() - checkpoints_ + index; }
 
  private:
   void add_categories();
 
-  std::vector<index::Key> keys_;                 // streams | categories, one for neighbours of the same | types | tags
+  std::vector<index::Key> keys_;                 // streams | categories, one for neighbours of the same | types | tags | checkpoints
   std::vector<std::uint32_t> category_numbers_;  // of streams; empty if all have one
   std::uint32_t streams_ = 0;
   std::uint32_t categories_ = 0;
   std::uint32_t types_ = 0;
+  std::uint32_t checkpoints_ = 0;
 };
 
 }  // namespace tidemark::engine

@@ -61,8 +61,12 @@ void Catalog::Frame::add(const EventNames& event, const EventId& id, const index
   if (!keys_.name(category).name.empty()) { add_name(category, position); }
   add_name(keys_.type_number(event.type), position);
   for (const std::uint32_t tag : event.tags) { add_name(keys_.tag_number(tag), position); }
+  for (std::uint32_t i = 0; i < keys_.checkpoint_count() && !has_begun_; ++i) {
+    add_name(keys_.checkpoint_number(i), position);
+  }
   table.ids.add(id, position);
   table.places.add(place);
+  has_begun_ = true;
 }
 
 void Catalog::Frame::add_name(std::size_t number, Position position) {

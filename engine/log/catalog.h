@@ -17,7 +17,8 @@
 
 namespace tidemark::engine {
 
-// What is derived from the log: which positions a stream, category, type or tag has, which position an id has, where a
+// What is derived from the log: which positions a stream, category, type or tag has, which a
+// consumer's checkpoint, which position an id has, where a
 // position stands. One thread adds, in position order; any may take a view and ask it for what was published to it.
 //
 //   runs, by position | closed tables, nobody adds to them | the newest table, which grows
@@ -52,6 +53,7 @@ class Catalog {
     Catalog& catalog_;
     const BodyKeys& keys_;
     const index::MemoryTable* table_ = nullptr;  // whose numbers are known
+    bool has_begun_ = false;                     // its first event was added
   };
   // Asks the processor for what add() looks at first. Of the adding thread.
   void prefetch(const index::Key& stream, const EventId& id) const {

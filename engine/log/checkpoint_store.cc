@@ -58,6 +58,12 @@ Result<LoadedSlots> load_slots(platform::File& file) {
   return loaded;
 }
 
+Error unreadable(std::string_view name, const std::filesystem::path& path) {
+  return Error(ErrorCode::kDamaged, "both copies of the checkpoint \"" + std::string(name) +
+                                        "\" are unreadable: remove it to begin anew, or put one in its place")
+      .with_path(path);
+}
+
 bool is_checkpoint_file(const platform::DirectoryEntry& entry) {
   return !entry.is_folder && is_checkpoint_file_name(entry.name) && !entry.name.ends_with(".lock");
 }
@@ -172,20 +178,14 @@ Status CheckpointFile::load() {
   if (!file) { return std::unexpected(std::move(file.error())); }
   auto loaded = load_slots(**file);
   if (!loaded) { return std::unexpected(std::move(loaded.error()).with_path(path)); }
-  if (loaded->is_unreadable) {
-    return std::unexpected(
-        Error(ErrorCode::kDamaged, "both copies of the checkpoint \"" + name_ +
-                                       "\" are unreadable: remove it to begin anew, or put one in its place")
-            .with_path(path));
-  }
+  if (loaded->is_unreadable) { return std::unexpected(unreadable(name_, path)); }
   if (loaded->newest && loaded->newest->name != name_) {
     return std::unexpected(Error(ErrorCode::kInvalidArgument, "another checkpoint's name has the same hash as \"" +
                                                                   name_ + "\": choose another name")
                                .with_path(path));
   }
   if (loaded->newest) {
-    stored_ = loaded->newest->checkpoint;
-    generation_ = loaded->newest->generation;
+    stored_ = std::move(loaded->newest);
     next_slot_ = 1 - loaded->slot;
   }
   file_ = std::move(*file);
@@ -205,7 +205,7 @@ Status CheckpointFile::settle() {
   }
   const std::vector<std::byte> zeros(2 * kCheckpointSlotBytes);
   Status done =
-      stored_ ? write_slot(1 - next_slot_, {name_, generation_, *stored_}) : platform::write_all(*file_, zeros, 0);
+      stored_ ? write_slot(1 - next_slot_, *stored_) : platform::write_all(*file_, zeros, 0);
   if (done) { done = file_->datasync(); }
   if (done) { done = files_.sync_folder(folder_); }
   is_settled_ = done.has_value();
@@ -216,26 +216,41 @@ Status CheckpointFile::write_slot(unsigned slot, const StoredCheckpoint& stored)
   return platform::write_all(*file_, encode_checkpoint_slot(stored), slot * kCheckpointSlotBytes);
 }
 
-Status CheckpointFile::commit(const Checkpoint& checkpoint) {
+Status CheckpointFile::commit(const std::optional<Checkpoint>& checkpoint, const std::optional<Checkpoint>& behind) {
   if (auto ours = lock_->check(); !ours) { return ours; }
   if (!is_settled_) {
     if (auto settled = settle(); !settled) { return settled; }
   }
-  if (stored_ == checkpoint && !is_doubtful_) { return {}; }
   const bool is_first = !stored_;
+  StoredCheckpoint next{name_, is_first ? 0 : stored_->generation, checkpoint, behind};
+  if (stored_ == next && !is_doubtful_) { return {}; }
+  ++next.generation;
   is_doubtful_ = true;  // from here on another one may be found than the one in stored_
   // After an error the same slot again: the other one is whole. What a failed sync left is written once more.
-  if (auto done = write_slot(next_slot_, {name_, generation_ + 1, checkpoint}); !done) { return done; }
+  if (auto done = write_slot(next_slot_, next); !done) { return done; }
   if (auto done = file_->datasync(); !done) { return done; }
   if (is_first) {  // in both, so that a damage to one of them is never all that there is
-    if (auto done = write_slot(1 - next_slot_, {name_, generation_ + 1, checkpoint}); !done) { return done; }
+    if (auto done = write_slot(1 - next_slot_, next); !done) { return done; }
     if (auto done = file_->datasync(); !done) { return done; }
   }
   is_doubtful_ = false;
-  ++generation_;
   next_slot_ = 1 - next_slot_;
-  stored_ = checkpoint;
+  stored_ = std::move(next);
   return {};
+}
+
+Result<std::optional<StoredCheckpoint>> read_checkpoint(platform::FileSystem& files,
+                                                        const std::filesystem::path& folder, std::string_view name) {
+  if (auto good = check_checkpoint_name(name); !good) { return std::unexpected(std::move(good.error())); }
+  const auto path = folder / checkpoint_file_name(name);
+  auto file = files.open(path, platform::OpenMode::kRead);
+  if (!file && file.error().code() == ErrorCode::kNotFound) { return std::nullopt; }
+  if (!file) { return std::unexpected(std::move(file.error())); }
+  auto loaded = load_slots(**file);
+  if (!loaded) { return std::unexpected(std::move(loaded.error()).with_path(path)); }
+  if (loaded->is_unreadable) { return std::unexpected(unreadable(name, path)); }
+  if (loaded->newest && loaded->newest->name != name) { return std::nullopt; }
+  return std::move(loaded->newest);
 }
 
 Result<std::vector<StoredCheckpoint>> list_checkpoints(platform::FileSystem& files,

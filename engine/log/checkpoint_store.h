@@ -32,9 +32,10 @@ class CheckpointFile {
                                                                     std::string_view name);
 
   // What was committed last; nothing if nothing was.
-  [[nodiscard]] const std::optional<Checkpoint>& stored() const { return stored_; }
+  [[nodiscard]] const std::optional<StoredCheckpoint>& stored() const { return stored_; }
   // On stable storage when this succeeds. After an error the one before holds, or perhaps this one; commit again.
-  [[nodiscard]] Status commit(const Checkpoint& checkpoint);
+  // `behind`: see StoredCheckpoint, as is nothing for a checkpoint.
+  [[nodiscard]] Status commit(const std::optional<Checkpoint>& checkpoint, const std::optional<Checkpoint>& behind);
 
  private:
   CheckpointFile(platform::FileSystem& files, std::filesystem::path folder, std::string name,
@@ -48,14 +49,17 @@ class CheckpointFile {
   const std::string name_;
   const std::unique_ptr<platform::FileLock> lock_;
   std::unique_ptr<platform::File> file_;  // none before the first commit
-  std::optional<Checkpoint> stored_;
-  std::uint64_t generation_ = 0;
+  std::optional<StoredCheckpoint> stored_;
   unsigned next_slot_ = 0;
   bool is_settled_ = false;   // what is stored is on stable storage, under its name
   bool is_doubtful_ = false;  // a commit failed
 };
 
-// All that are stored in a folder, in the order of their names. One that cannot be read is left out.
+// What is stored by this name, without its lock; nothing if nothing is. kDamaged, kIo, …
+[[nodiscard]] Result<std::optional<StoredCheckpoint>> read_checkpoint(platform::FileSystem& files,
+                                                                      const std::filesystem::path& folder,
+                                                                      std::string_view name);
+// All that are stored in a folder, forgotten ones too, in the order of their names. One that cannot be read is left out.
 [[nodiscard]] Result<std::vector<StoredCheckpoint>> list_checkpoints(platform::FileSystem& files,
                                                                      const std::filesystem::path& folder);
 // The files themselves, to be put beside a copy of the log. Taken before the end of that copy is decided on, so that

@@ -34,10 +34,15 @@ class RunBuilder {
 
   Status add(const RangeFrame& frame) {
     const BodyKeys keys(frame.body);
+    bool is_first = true;
     const auto take = [&](const EventRecord& record, std::uint32_t offset) {
       names_.assign({keys.stream(record.stream), keys.type(record.type)});
       if (!keys.category(record.stream).name.empty()) { names_.push_back(keys.category(record.stream)); }
       for (const std::uint32_t tag : record.tags) { names_.push_back(keys.tag(tag)); }
+      for (std::uint32_t i = 0; i < keys.checkpoint_count() && is_first; ++i) {
+        names_.push_back(keys.name(keys.checkpoint_number(i)));
+      }
+      is_first = false;
       added_ = source_->add(names_, record.id, {frame.at.value(), offset});
       return added_.has_value();
     };

@@ -81,6 +81,20 @@ Batch& Batch::fail_if_match(const Query& query, const MatchOptions& options) {
   return *this;
 }
 
+Batch& Batch::checkpoint(std::string_view name, std::optional<Position> position) {
+  return checkpoint(name, Checkpoint{.position = position});
+}
+
+Batch& Batch::checkpoint(std::string_view name, const Checkpoint& checkpoint) {
+  const auto same = std::ranges::find(checkpoints_, name, &CheckpointEntry::name);
+  if (same != checkpoints_.end()) {
+    same->checkpoint = checkpoint;
+  } else {
+    checkpoints_.push_back({std::string(name), checkpoint});
+  }
+  return *this;
+}
+
 Batch::Stream& Batch::Stream::add(const NewEvent& event) {
   if (!batch_->attempted_) { batch_->attempted_ = std::make_shared<std::atomic<bool>>(false); }
   EventEntry entry;
@@ -111,6 +125,7 @@ void Batch::clear() {
   stream_table_.clear();
   events_.clear();
   conditions_.clear();
+  checkpoints_.clear();
   attempted_.reset();
 }
 

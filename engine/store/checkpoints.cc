@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <map>
 #include <new>
+#include <span>
 #include <string>
 #include <utility>
 
+#include "engine/commit/batch_access.h"
 #include "engine/format/lineage.h"
 #include "engine/log/checkpoint_store.h"
 #include "engine/log/frame_reader.h"
@@ -90,11 +93,113 @@ Status StoreCore::check_checkpoint(const Checkpoint& checkpoint) const {
   return {};
 }
 
-Result<std::unique_ptr<CheckpointFile>> StoreCore::open_checkpoint(std::string_view name) const {
+Status StoreCore::check_checkpoints(const Batch& batch) const {
+  for (const auto& one : BatchAccess::checkpoints(batch)) {
+    const Checkpoint& checkpoint = one.checkpoint;
+    if (checkpoint.log_id != FileId{}) {
+      if (!lineage().shares(checkpoint.log_id, Offset())) { continue; }  // another store's: nothing here tells of it
+      if (auto good = check_checkpoint(checkpoint); !good) { return good; }
+    } else if (checkpoint.position && *checkpoint.position >= committer_->marks().sequenced.position) {
+      return std::unexpected(Error(ErrorCode::kInvalidArgument,
+                                   "the checkpoint \"" + one.name + "\" is at position " +
+                                       std::to_string(checkpoint.position->value()) +
+                                       ", where there is no event in this store: one of another store goes with its "
+                                       "log's id, as Subscription::checkpoint() gives it"));
+    }
+  }
+  return {};
+}
+
+// What this process appended counts from the moment at which it has its place, since who asks may have appended it.
+Result<std::optional<Position>> StoreCore::find_checkpoint_in_log(std::string_view name) const {
+  const auto reach = [&](Position end, Level level) {
+    if (!committer_ || committer_->failed()) { return Status(); }  // then what is durable is all that there is
+    auto reached = committer_->reach(end, level, {});
+    return reached || committer_->failed() ? Status() : reached;
+  };
+  if (committer_) {
+    if (auto done = reach(committer_->marks().sequenced.position, Level::kWritten); !done) {
+      return std::unexpected(std::move(done.error()));
+    }
+  }
+  const auto last_of = [&](Position end) -> Result<std::optional<Position>> {
+    const auto index = catalog_.view();
+    const auto found = index->postings(index::make_key(index::KeyKind::kCheckpoint, name), end);
+    if (!found) { return std::unexpected(found.error()); }
+    if (found->count() == 0) { return std::nullopt; }
+    Position last;
+    const auto got = found->positions(found->count() - 1, std::span(&last, 1));
+    if (!got) { return std::unexpected(got.error()); }
+    return last;
+  };
+  auto last = last_of(visible_end({.visibility = Visibility::kWritten}));
+  if (!last || !*last || **last < visible_end({.visibility = Visibility::kDurable})) { return last; }
+  if (auto done = reach((*last)->next(), Level::kDurable); !done) { return std::unexpected(std::move(done.error())); }
+  return last_of(visible_end({.visibility = Visibility::kDurable}));
+}
+
+Result<std::optional<LiveSource::LoggedCheckpoint>> StoreCore::logged_checkpoint(std::string_view name) const {
+  const auto at = find_checkpoint_in_log(name);
+  if (!at) { return std::unexpected(at.error()); }
+  if (!*at) { return std::nullopt; }
+  const auto place = catalog_.view()->place(**at);
+  if (!place) { return std::unexpected(place.error()); }
+  FrameReader reader(Access::kCopied);
+  const auto found = reader.read(segments_.snapshot(), *place, **at);
+  if (!found) { return std::unexpected(found.error()); }
+  const BodyView& body = *found->body;
+  for (std::uint32_t i = 0; i < body.checkpoint_count(); ++i) {
+    if (body.checkpoint_name(i) != name) { continue; }
+    auto batch = checkpoint_at(*at);
+    if (!batch) { return std::unexpected(std::move(batch.error())); }
+    Checkpoint checkpoint = body.checkpoint(i);
+    // Of this log: it was held against it when it was appended, so that where its batch stands is proof enough.
+    if (checkpoint.log_id == FileId{} || lineage().shares(checkpoint.log_id, Offset())) {
+      auto made = checkpoint_at(checkpoint.position);
+      if (!made) { return std::unexpected(std::move(made.error())); }
+      checkpoint = *made;
+    }
+    return LoggedCheckpoint{*batch, checkpoint};
+  }
+  return std::unexpected(Error(ErrorCode::kDamaged, "the index tells of a checkpoint that its batch does not hold"));
+}
+
+Result<std::optional<Checkpoint>> StoreCore::newest_checkpoint(std::string_view name,
+                                                               const std::optional<StoredCheckpoint>& alone) const {
+  const auto logged = logged_checkpoint(name);
+  if (!logged) { return std::unexpected(logged.error()); }
+  if (!alone) { return *logged ? std::optional((*logged)->checkpoint) : std::nullopt; }
+  if (*logged && (!alone->behind || alone->behind->position < (*logged)->batch.position)) {
+    return (*logged)->checkpoint;
+  }
+  if (alone->behind) {
+    // The batch that it is newer than must be there: else the store was put back to an older copy, and what the
+    // consumer had appended up to then is not there either. What is there of it tells how far it was.
+    auto known = check_checkpoint(*alone->behind);
+    if (!known && *logged && known.error().code() == ErrorCode::kCheckpointUnknown) { return (*logged)->checkpoint; }
+    if (!known) { return std::unexpected(std::move(known.error())); }
+  }
+  return alone->checkpoint;
+}
+
+Result<StoreCore::OpenedCheckpoint> StoreCore::open_checkpoint(std::string_view name) const {
   auto file = CheckpointFile::open(environment_.files, folder_, name);
-  if (!file || !(*file)->stored()) { return file; }
-  if (auto good = check_checkpoint(*(*file)->stored()); !good) { return std::unexpected(std::move(good.error())); }
-  return file;
+  if (!file) { return std::unexpected(std::move(file.error())); }
+  auto newest = newest_checkpoint(name, (*file)->stored());
+  if (!newest) { return std::unexpected(std::move(newest.error())); }
+  if (*newest) {
+    if (auto good = check_checkpoint(**newest); !good) { return std::unexpected(std::move(good.error())); }
+  }
+  return OpenedCheckpoint{std::move(*file), *newest};
+}
+
+Result<std::optional<Checkpoint>> StoreCore::checkpoint(std::string_view name) const {
+  try {
+    if (auto open = check_open(); !open) { return std::unexpected(std::move(open.error())); }
+    const auto alone = read_checkpoint(environment_.files, folder_, name);
+    if (!alone) { return std::unexpected(alone.error()); }
+    return newest_checkpoint(name, *alone);
+  } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
 }
 
 Result<std::vector<NamedCheckpoint>> StoreCore::checkpoints() const {
@@ -102,16 +207,43 @@ Result<std::vector<NamedCheckpoint>> StoreCore::checkpoints() const {
     if (auto open = check_open(); !open) { return std::unexpected(std::move(open.error())); }
     auto stored = list_checkpoints(environment_.files, folder_);
     if (!stored) { return std::unexpected(std::move(stored.error())); }
+    std::map<std::string, std::optional<StoredCheckpoint>> names;
+    for (auto& one : *stored) { names.insert_or_assign(one.name, one); }
+    const auto logged = catalog_.view()->list(index::KeyKind::kCheckpoint, {},
+                                              visible_end({.visibility = Visibility::kWritten}));
+    if (!logged) { return std::unexpected(logged.error()); }
+    for (const auto& one : *logged) { names.try_emplace(one.name, std::nullopt); }
     std::vector<NamedCheckpoint> all;
-    for (auto& one : *stored) { all.push_back({std::move(one.name), one.checkpoint}); }
+    for (const auto& [name, alone] : names) {
+      auto newest = newest_checkpoint(name, alone);
+      // One that this log does not know is stored all the same.
+      if (!newest && newest.error().code() == ErrorCode::kCheckpointUnknown && alone) { newest = alone->checkpoint; }
+      if (newest && *newest) { all.push_back({name, **newest}); }
+    }
     return all;
   } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
 }
 
+// What a batch stored stays in the log: that it does not count any more stands in the file.
 Result<bool> StoreCore::remove_checkpoint(std::string_view name) const {
   try {
     if (auto open = check_open(); !open) { return std::unexpected(std::move(open.error())); }
-    return engine::remove_checkpoint(environment_.files, folder_, name);
+    if (auto good = check_checkpoint_name(name); !good) { return std::unexpected(std::move(good.error())); }
+    auto logged = logged_checkpoint(name);
+    if (!logged) { return std::unexpected(std::move(logged.error())); }
+    if (!*logged) { return engine::remove_checkpoint(environment_.files, folder_, name); }
+    auto file = CheckpointFile::open(environment_.files, folder_, name);
+    if (!file && file.error().code() == ErrorCode::kDamaged) {
+      auto gone = engine::remove_checkpoint(environment_.files, folder_, name);
+      if (!gone) { return gone; }
+      file = CheckpointFile::open(environment_.files, folder_, name);
+    }
+    if (!file) { return std::unexpected(std::move(file.error())); }
+    const auto& alone = (*file)->stored();
+    const bool was_there = !alone || alone->checkpoint || alone->behind != (*logged)->batch;
+    auto forgotten = (*file)->commit(std::nullopt, (*logged)->batch);
+    if (!forgotten) { return std::unexpected(std::move(forgotten.error())); }
+    return was_there;
   } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
 }
 

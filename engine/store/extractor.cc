@@ -85,7 +85,9 @@ class Extraction {
     const auto end = std::lower_bound(positions_.begin() + static_cast<std::ptrdiff_t>(first), positions_.end(),
                                       header.first_position + header.event_count);
     next_ = static_cast<std::uint64_t>(end - positions_.begin());
-    if (next_ - first == header.event_count) {
+    // Consumers' checkpoints tell positions of the source, and stay there.
+    const bool has_checkpoints = (header.flags & frame_flags::kCheckpoints) != 0;
+    if (next_ - first == header.event_count && !has_checkpoints) {
       if (auto whole = EncodedBatch::from_frame(header, table, body)) { return std::move(*whole); }
       return std::unexpected(damaged(offset_, "a frame's events cannot be decoded"));
     }

@@ -5,12 +5,14 @@
 #include <system_error>
 #include <utility>
 
+#include "engine/commit/batch_access.h"
 #include "engine/recovery/index_check.h"
 #include "engine/recovery/verify.h"
 #include "engine/store/copies.h"
 #include "engine/store/extractor.h"
 #include "engine/store/salvager.h"
 #include "engine/store/store_core.h"
+#include "engine/subscribe/subscription_impl.h"
 #include "tidemark/index_files.hpp"
 
 namespace tidemark {
@@ -129,6 +131,33 @@ Result<Receipt> Store::append(std::string_view stream, Expect expect, std::initi
   return append(stream, expect, std::span<const NewEvent>(events.begin(), events.size()), options);
 }
 
+Result<Receipt> Store::append(Subscription& consumer, Batch& batch, const AppendOptions& options) {
+  try {
+    if (consumer.impl_->source() != core_.get()) {
+      return std::unexpected(
+          Error(ErrorCode::kInvalidArgument,
+                "the subscription is of another opening: to keep its place here, put its checkpoint() into the batch "
+                "by Batch::checkpoint(), and go on from Store::checkpoint() with SubscribeOptions::after"));
+    }
+    if (consumer.name().empty()) {
+      return std::unexpected(Error(ErrorCode::kInvalidArgument,
+                                   "the subscription has no name to store its place under: subscribe with "
+                                   "SubscribeOptions::resume"));
+    }
+    if (!batch.empty()) {
+      const auto position = consumer.position();
+      // One that began ahead of the log has dealt with nothing yet.
+      if (!position || *position < consumer.impl_->end()) { batch.checkpoint(consumer.name(), position); }
+      return core_->append(batch, options);
+    }
+    Result<Receipt> receipt;
+    if (BatchAccess::asks_for_anything(batch)) { receipt = core_->append(batch, options); }
+    if (!receipt) { return receipt; }
+    auto stored = consumer.commit();
+    return stored ? std::move(receipt) : Result<Receipt>(std::unexpected(std::move(stored.error())));
+  } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
+}
+
 Result<Ticket> Store::submit(const Batch& batch, const AppendOptions& options) {
   return core_->submit(batch, options, engine::Committer::Room::kWait);
 }
@@ -214,6 +243,8 @@ Result<Group> Store::group(std::string_view name) const { return group_of(core_,
 Result<std::vector<GroupInfo>> Store::groups() const { return core_->groups(); }
 
 Result<bool> Store::remove_group(std::string_view name) { return core_->remove_group(name); }
+
+Result<std::optional<Checkpoint>> Store::checkpoint(std::string_view name) const { return core_->checkpoint(name); }
 
 Result<std::vector<NamedCheckpoint>> Store::checkpoints() const { return core_->checkpoints(); }
 

@@ -128,6 +128,7 @@ Result<Outcome> StoreCore::begin_append(const Batch& batch, const AppendOptions&
   }
   const auto conditions = conditions_of(batch);
   if (!conditions) { return std::unexpected(conditions.error()); }
+  if (auto good = check_checkpoints(batch); !good) { return std::unexpected(std::move(good.error())); }
   const bool again = BatchAccess::mark_attempted(batch);
   const Level level = level_of(options.durability.value_or(options_.durability));
   return committer_->sequence(std::make_shared<EncodedBatch>(std::move(*encoded)), *conditions, again, level, room,
@@ -262,15 +263,15 @@ Result<Subscription> StoreCore::subscribe(const Query& query, const SubscribeOpt
     if (salvaged_) { how.access = Access::kCopied; }
     Position first = options.from_position.value_or(Position());
     if (options.from_valid_point) { first = options.from_valid_point->lowest; }
-    std::unique_ptr<CheckpointFile> stored;
+    OpenedCheckpoint stored;
     if (!options.resume.empty()) {
       auto opened = open_checkpoint(options.resume);
       if (!opened) { return std::unexpected(std::move(opened.error())); }
       stored = std::move(*opened);
     }
     std::optional<Checkpoint> after = options.after;
-    if (stored && stored->stored()) {
-      after = stored->stored();
+    if (stored.newest) {
+      after = stored.newest;
       how.from_recorded.reset();
       how.from_end = false;
     } else if (after) {
@@ -284,7 +285,7 @@ Result<Subscription> StoreCore::subscribe(const Query& query, const SubscribeOpt
       first = *found;
     }
     auto made = std::make_unique<detail::SubscriptionImpl>(shared_from_this(), query, how, first);
-    made->keep(std::move(stored));
+    made->keep(std::move(stored.file));
     return Subscription(std::move(made));
   } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
 }

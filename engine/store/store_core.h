@@ -68,6 +68,7 @@ class StoreCore final : public LiveSource, public std::enable_shared_from_this<S
                                                          const FindSnapshotOptions& options) const;
   [[nodiscard]] Result<PruneSnapshotsReport> prune_snapshots(const PruneSnapshotsOptions& options);
   // checkpoints.cc
+  [[nodiscard]] Result<std::optional<Checkpoint>> checkpoint(std::string_view name) const;
   [[nodiscard]] Result<std::vector<NamedCheckpoint>> checkpoints() const;
   [[nodiscard]] Result<bool> remove_checkpoint(std::string_view name) const;
   // groups.cc
@@ -118,6 +119,7 @@ class StoreCore final : public LiveSource, public std::enable_shared_from_this<S
   Status check_live() const override;
   Result<Checkpoint> checkpoint_at(std::optional<Position> position) const override;  // checkpoints.cc
   Status check_checkpoint(const Checkpoint& checkpoint) const override;               // likewise
+  Result<std::optional<LoggedCheckpoint>> logged_checkpoint(std::string_view name) const override;  // likewise
   RecordedTime now() const override { return environment_.clock.now(); }
 
  private:
@@ -148,8 +150,19 @@ class StoreCore final : public LiveSource, public std::enable_shared_from_this<S
   [[nodiscard]] Result<FrameProof> proof_at(Position position) const;
   [[nodiscard]] Result<Position> first_of_group(const GroupOptions& options) const;
   [[nodiscard]] Result<std::vector<PartitionFile::Loaded>> load_partitions(const GroupDefinition& group) const;
-  // Taken for a subscription, and of this log.
-  [[nodiscard]] Result<std::unique_ptr<CheckpointFile>> open_checkpoint(std::string_view name) const;
+  // Taken for a subscription; what it begins behind is of this log.
+  struct OpenedCheckpoint {
+    std::unique_ptr<CheckpointFile> file;
+    std::optional<Checkpoint> newest;
+  };
+  [[nodiscard]] Result<OpenedCheckpoint> open_checkpoint(std::string_view name) const;
+  // What was stored last: alone, or by a batch.
+  [[nodiscard]] Result<std::optional<Checkpoint>> newest_checkpoint(std::string_view name,
+                                                                    const std::optional<StoredCheckpoint>& alone) const;
+  // The first event of the batch that stored one last.
+  [[nodiscard]] Result<std::optional<Position>> find_checkpoint_in_log(std::string_view name) const;
+  // Those of a batch, before it is appended.
+  [[nodiscard]] Status check_checkpoints(const Batch& batch) const;
   [[nodiscard]] FileId log_id() const;
   [[nodiscard]] Result<std::optional<SnapshotEntry>> event_at(std::string_view stream, Version version) const;
   [[nodiscard]] Result<bool> is_of_this_log(std::string_view stream, const SnapshotEntry& snapshot) const;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <stop_token>
+#include <string_view>
 
 #include "engine/read/read_source.h"
 #include "platform/clock.h"
@@ -25,6 +26,12 @@ class LiveSource : public ReadSource {
   [[nodiscard]] virtual Result<Checkpoint> checkpoint_at(std::optional<Position> position) const = 0;
   // kCheckpointUnknown: it is not of this log.
   [[nodiscard]] virtual Status check_checkpoint(const Checkpoint& checkpoint) const = 0;
+  // What a batch in the log stored as a checkpoint of this name last: durable when this returns.
+  struct LoggedCheckpoint {
+    Checkpoint batch;       // its first event
+    Checkpoint checkpoint;  // that it stored
+  };
+  [[nodiscard]] virtual Result<std::optional<LoggedCheckpoint>> logged_checkpoint(std::string_view name) const = 0;
   // The time by which events are recorded.
   [[nodiscard]] virtual RecordedTime now() const = 0;
 };

@@ -252,7 +252,14 @@ Status SubscriptionImpl::commit() {
   // One that began ahead of the log has dealt with nothing yet.
   if (position() && *position() >= end()) { return {}; }
   const auto now = checkpoint();
-  return now ? file_->commit(*now) : std::unexpected(now.error());
+  if (!now) { return std::unexpected(now.error()); }
+  // What a batch stored last is older than what is committed now, and remembered as such; it may be the same.
+  const auto logged = source_->logged_checkpoint(name());
+  if (!logged) { return std::unexpected(logged.error()); }
+  if (!*logged) { return file_->commit(*now, std::nullopt); }
+  const auto& stored = file_->stored();
+  const bool is_newer = !stored || !stored->behind || stored->behind->position < (*logged)->batch.position;
+  return is_newer && (*logged)->checkpoint == *now ? Status() : file_->commit(*now, (*logged)->batch);
 }
 
 }  // namespace detail

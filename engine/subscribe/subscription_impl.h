@@ -43,6 +43,7 @@ class SubscriptionImpl {
   // All before it was read.
   [[nodiscard]] Position read_until() const { return next_; }
   [[nodiscard]] Position end() const { return source_->visible_end(options()); }
+  [[nodiscard]] const engine::LiveSource* source() const { return source_.get(); }
   [[nodiscard]] bool is_open() const { return source_->check_open().has_value(); }
   void seek(Position position);
   void seek(const ValidPoint& point);

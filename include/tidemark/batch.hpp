@@ -5,11 +5,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "tidemark/checkpoint.hpp"
 #include "tidemark/error.hpp"
 #include "tidemark/event.hpp"
 #include "tidemark/expect.hpp"
@@ -59,6 +61,19 @@ class Batch {
   // hold. kInvalidArgument at the append for a query that is refused, and if there is no event at options.after.
   Batch& fail_if_match(const Query& query, const MatchOptions& options = {});
 
+  // Stores, together with the events, how far a consumer is: after a crash both are there or neither. What a
+  // subscription with SubscribeOptions::resume of this name begins behind next time; take the names of those alone that
+  // this consumer holds. Store::append(consumer, batch) says the same in one word. The position is of the store that
+  // the batch is appended to (kInvalidArgument if it has no event there), and nothing means: through with nothing yet.
+  // What is said again of a name takes the place of what was said before. Goes with events only (kInvalidArgument), up
+  // to limits::kCheckpointsPerBatchMax. It is no part of what makes a batch the same batch: one that was appended
+  // before stores nothing again.
+  Batch& checkpoint(std::string_view name, std::optional<Position> position);
+  // The same of any store: a consumer that reads another store and appends here keeps its place here, goes on from
+  // Store::checkpoint(name) with SubscribeOptions::after, and so takes each event in once. kCheckpointUnknown at the
+  // append if it says to be of this store and is not.
+  Batch& checkpoint(std::string_view name, const Checkpoint& checkpoint);
+
   // What an append of this batch would be refused for whatever the store holds: kInvalidArgument, kLimitExceeded.
   [[nodiscard]] Status validate() const;
 
@@ -91,12 +106,18 @@ class Batch {
     std::optional<Position> after;
   };
 
+  struct CheckpointEntry {
+    std::string name;
+    Checkpoint checkpoint;  // with a log id of zeros: of the store that the batch is appended to
+  };
+
   std::uint32_t stream_index(std::string_view name, Expect expect);
 
   std::vector<StreamEntry> streams_;
   std::vector<std::uint32_t> stream_table_;  // a hash table over streams_, once there are many
   std::vector<EventEntry> events_;
   std::vector<ConditionEntry> conditions_;
+  std::vector<CheckpointEntry> checkpoints_;
   std::shared_ptr<std::atomic<bool>> attempted_;  // it or a copy was appended before: its own ids may be in the log
 };
 

@@ -21,6 +21,7 @@ inline constexpr std::size_t kSnapshotSchemaBytesMax = 255;  // UTF-8 without co
 inline constexpr std::uint32_t kSnapshotsPerStreamMax = 16;  // of all schemas together
 
 inline constexpr std::size_t kCheckpointNameBytesMax = 255;  // and at least 1; likewise
+inline constexpr std::size_t kCheckpointsPerBatchMax = 64;
 
 inline constexpr std::size_t kGroupNameBytesMax = 255;  // and at least 1; likewise
 inline constexpr std::uint32_t kGroupPartitionsMax = 256;

@@ -157,6 +157,14 @@ class Store {
   [[nodiscard]] Result<Receipt> append(std::string_view stream, Expect expect, std::initializer_list<NewEvent> events,
                                        const AppendOptions& options = {});
 
+  // The same for a consumer of this store that appends events for what it was given: stores how far it is together with
+  // the batch's events, under the name that it was resumed by, so that after a crash both are there or neither and each
+  // event it is given is answered once. Puts that into the batch (Batch::checkpoint). Without an event in the batch,
+  // what else it asks for is checked and how far the consumer is stored alone, as by Subscription::commit(). After
+  // kOutcomeUnknown open the store and subscribe again: the consumer goes on where it has to. Errors: of append() and
+  // commit(), and kInvalidArgument for a subscription without a name or of another opening.
+  [[nodiscard]] Result<Receipt> append(Subscription& consumer, Batch& batch, const AppendOptions& options = {});
+
   // Gives the batch its place in the log and returns without waiting for the disk. The order of submissions from one
   // thread is the order in the log. Waits while too much is in flight. Errors in the call itself are given here;
   // everything else, conflicts too, is the ticket's.
@@ -188,8 +196,11 @@ class Store {
   // The first position that was recorded at this time or later, of what is durable; where the next event will stand if
   // there is none. Looks at as many events as the number of all has binary digits. kDamaged, kIo.
   [[nodiscard]] Result<Position> position_at(RecordedTime time) const;
-  // The checkpoints that subscriptions have committed (SubscribeOptions::resume), in the byte order of their names. One
-  // that cannot be read is left out.
+  // How far the consumer of this name was when it stored that last (SubscribeOptions::resume, Batch::checkpoint);
+  // nothing if nothing is stored. Waits for a batch with one that is on its way to the disk. kInvalidArgument,
+  // kLimitExceeded, kDamaged, kIo, kClosed, kForked, kOutOfMemory.
+  [[nodiscard]] Result<std::optional<Checkpoint>> checkpoint(std::string_view name) const;
+  // All of them, in the byte order of their names. One that cannot be read is left out.
   [[nodiscard]] Result<std::vector<NamedCheckpoint>> checkpoints() const;
   // Forgets one; false if there is none by that name. A read-only opening may do so, as it may commit. kLocked if a
   // subscription has it, in this process or another.

@@ -55,8 +55,8 @@ struct SubscribeOptions {
   std::optional<ValidPoint> from_valid_point = {};
   // The name of a stored checkpoint, 1 to 255 bytes of UTF-8 without control characters: the subscription begins behind
   // it, whatever else is said here; where nothing is stored by that name yet, as the others say. Until it is destroyed
-  // the name is this subscription's alone (kLocked, in every process), and commit() stores how far it is. Not with
-  // when_valid.
+  // the name is this subscription's alone (kLocked, in every process). commit() stores how far it is, or
+  // Store::append(subscription, batch) together with events; what was stored last holds. Not with when_valid.
   std::string resume = {};
   // Holds back an event whose valid time is yet to come, until it has come. An event is due at its valid time, or when
   // it was recorded if that is later; events are given by due time (in microseconds), then by position. One that
@@ -169,6 +169,7 @@ class Subscription {
   // before holds, or this; commit again. kInvalidArgument without a name, kLocked if the lock's file was removed,
   // kNoSpace, and as checkpoint().
   [[nodiscard]] Status commit();
+  // Where events are appended for what was given, Store::append(subscription, batch) stores both at once.
   // The name of SubscribeOptions::resume; empty without.
   [[nodiscard]] const std::string& name() const;
   // How many events of the log, matching or not, are durable and not read yet: what lies behind position(), but with
@@ -178,6 +179,7 @@ class Subscription {
   explicit Subscription(std::unique_ptr<detail::SubscriptionImpl> impl);  // made by Store::subscribe
 
  private:
+  friend class Store;
   std::unique_ptr<detail::SubscriptionImpl> impl_;
 };
 

@@ -85,6 +85,11 @@ Batch rich_batch(std::size_t events, std::size_t data_bytes, const std::string& 
     if (i % 2 == 1) { one.id = EventId::from_name(salt + std::to_string(i)); }
     batch.to("stream-" + std::to_string(i % 4)).add(one);
   }
+  if (events % 2 == 0) {
+    Checkpoint elsewhere{.log_id = {}, .position = Position(events), .epoch = 1, .check = 2};
+    elsewhere.log_id.fill(std::byte{0x5A});
+    batch.checkpoint("reader", std::nullopt).checkpoint("elsewhere", elsewhere);
+  }
   return batch;
 }
 

@@ -49,12 +49,21 @@ std::uint32_t visit_events(const BodyView& view, Bytes body) {
   }
 }
 
+void visit_checkpoints(const BodyView& view, Bytes body) {
+  for (std::uint32_t i = 0; i < view.checkpoint_count(); ++i) {
+    require_inside(view.checkpoint_name(i), body);
+    const Checkpoint checkpoint = view.checkpoint(i);
+    require(checkpoint.position != Position(UINT64_MAX), "a checkpoint is where no event can be");
+  }
+}
+
 void visit_body(const FrameHeader& header, Bytes table, Bytes body) {
   const auto view = BodyView::open(header, table, body, false);
   const auto checked = BodyView::open(header, table, body, true);
   require(view.has_value() || !checked.has_value(), "a body opens only if its names are compared");
   if (!view) { return; }
   visit_names(*view, body);
+  visit_checkpoints(*view, body);
   const std::uint32_t decoded = visit_events(*view, body);
   std::uint32_t visited = 0;
   const bool whole = for_each_event(header, *view, body.size(), [&](const EventRecord&, std::uint32_t) {

@@ -23,6 +23,8 @@ struct Fact {
   std::vector<std::string> tags;
   EventId id;
   std::string data;
+  // That came with its batch, of which it is the first.
+  std::map<std::string, std::optional<std::uint64_t>> checkpoints = {};
 };
 
 inline std::string category_of(const std::string& stream) { return stream.substr(0, stream.find('-')); }
@@ -64,6 +66,13 @@ class IndexedLife {
     for (const Fact& fact : added) {
       const std::vector<std::string_view> tags(fact.tags.begin(), fact.tags.end());
       batch.to(fact.stream).add({.type = fact.type, .data = as_bytes(fact.data), .tags = tags, .id = fact.id});
+    }
+    while (pick(4) == 0) {
+      const std::string name = "consumer " + std::to_string(pick(3));
+      const std::uint64_t until = pick(facts.size() + 1);
+      auto& position = added.front().checkpoints[name];
+      position = until == 0 ? std::nullopt : std::optional(until - 1);
+      batch.checkpoint(name, position ? std::optional(Position(*position)) : std::nullopt);
     }
     const auto durability = pick(3) == 0 ? Durability::kBuffered : Durability::kDurable;
     const auto receipt = must(store->append(batch, {.durability = durability}));
@@ -141,6 +150,22 @@ class IndexedLife {
     expect_names(must(shown.categories()), by_category);
     expect_names(must(shown.types()), by_type);
     expect_names(must(shown.tags()), by_tag);
+    std::map<std::string, std::optional<std::uint64_t>> checkpoints;
+    for (std::uint64_t i = 0; i < events; ++i) {
+      for (const auto& [name, position] : facts[i].checkpoints) { checkpoints[name] = position; }
+    }
+    const auto expect_checkpoint = [&](const Checkpoint& checkpoint, const std::optional<std::uint64_t>& expected) {
+      ASSERT_EQ(checkpoint.position, expected ? std::optional(Position(*expected)) : std::nullopt);
+    };
+    for (const auto& [name, position] : checkpoints) {
+      const auto found = must(shown.checkpoint(name));
+      ASSERT_TRUE(found) << name;
+      expect_checkpoint(*found, position);
+    }
+    ASSERT_FALSE(must(shown.checkpoint("nobody")));
+    const auto listed = must(shown.checkpoints());
+    ASSERT_EQ(listed.size(), checkpoints.size());
+    for (const auto& one : listed) { expect_checkpoint(one.checkpoint, checkpoints.at(one.name)); }
   }
 
   void expect_right() {

@@ -36,6 +36,13 @@ struct Parts {
   [[nodiscard]] std::optional<BodyView> open(bool check) const { return BodyView::open(header, table, body, check); }
 };
 
+// With two consumers' checkpoints, of this log and of another.
+Batch with_checkpoints(Batch batch) {
+  Checkpoint other{.log_id = {}, .position = Position(815), .epoch = 7, .check = 0x0123456789abcdef};
+  other.log_id[3] = std::byte{9};
+  return batch.checkpoint("reader", Position(4711)).checkpoint("elsewhere", other).checkpoint("new", std::nullopt);
+}
+
 // Goes through all that a body says, as a reader would; gives a number so that nothing is left out.
 std::uint64_t read_all(const FrameHeader& header, Bytes table, Bytes body, bool check) {
   const auto view = BodyView::open(header, table, body, check);
@@ -47,6 +54,10 @@ std::uint64_t read_all(const FrameHeader& header, Bytes table, Bytes body, bool 
   for (std::uint32_t i = 0; i < std::min(view->stream_count(), 1000U); ++i) {
     add(view->stream_name(i));
     sum += view->first_version(i).value();
+  }
+  for (std::uint32_t i = 0; i < view->checkpoint_count(); ++i) {
+    add(view->checkpoint_name(i));
+    sum += view->checkpoint(i).check + view->checkpoint(i).position.value_or(Position()).value();
   }
   EventRecord record;
   std::uint32_t at = view->events_begin();
@@ -111,6 +122,31 @@ TEST(Body, EverythingComesBack) {
   }
 }
 
+TEST(Body, CheckpointsComeBack) {
+  for (const std::size_t count : {1U, 1000U}) {
+    auto plain = must(EncodedBatch::encode(rich_batch(count)));
+    EXPECT_EQ(Parts(plain).header.flags & frame_flags::kCheckpoints, 0);
+    EXPECT_EQ(Parts(plain).open(true)->checkpoint_count(), 0U);
+    auto encoded = must(EncodedBatch::encode(with_checkpoints(rich_batch(count))));
+    const Parts parts(encoded);
+    EXPECT_NE(parts.header.flags & frame_flags::kCheckpoints, 0);
+    const auto view = parts.open(true);
+    ASSERT_TRUE(view);
+    ASSERT_EQ(view->checkpoint_count(), 3U);
+    EXPECT_EQ(view->checkpoint_name(0), "reader");
+    EXPECT_EQ(view->checkpoint(0), Checkpoint{.position = Position(4711)});
+    EXPECT_EQ(view->checkpoint_name(1), "elsewhere");
+    EXPECT_EQ(view->checkpoint(1).log_id[3], std::byte{9});
+    EXPECT_EQ(view->checkpoint(1).position, Position(815));
+    EXPECT_EQ(view->checkpoint(1).epoch, 7U);
+    EXPECT_EQ(view->checkpoint(1).check, 0x0123456789abcdefU);
+    EXPECT_EQ(view->checkpoint(2), Checkpoint());
+    EXPECT_EQ(view->tag_count(), Parts(plain).open(true)->tag_count());
+    const auto none = [](const EventRecord&, std::uint32_t) { return true; };
+    EXPECT_TRUE(for_each_event(parts.header, *view, parts.body.size(), none, true));
+  }
+}
+
 TEST(Body, VarintsOfEveryLength) {
   std::array<std::byte, 16> bytes{};
   for (unsigned bits = 0; bits <= 64; ++bits) {
@@ -129,7 +165,7 @@ TEST(Body, ChecksOfOneEventAlone) {
   Batch batch;
   const std::string data(3000, 'd');
   for (int i = 0; i < 4; ++i) { batch.to("stream").add({.type = "Type", .data = as_bytes(data), .tags = {"tag"}}); }
-  auto encoded = must(EncodedBatch::encode(batch));
+  auto encoded = must(EncodedBatch::encode(with_checkpoints(batch)));
   Parts parts(encoded);
   ASSERT_TRUE(parts.header.flags & frame_flags::kEventChecks);
   const std::uint32_t begin = parts.open(true)->events_begin();
@@ -153,7 +189,7 @@ TEST(Body, ChecksOfOneEventAlone) {
 
 TEST(HostileBody, EveryTruncation) {
   for (const std::size_t count : {5U, 300U}) {
-    auto encoded = must(EncodedBatch::encode(rich_batch(count)));
+    auto encoded = must(EncodedBatch::encode(with_checkpoints(rich_batch(count))));
     const Parts parts(encoded);
     for (std::size_t size = 0; size <= parts.body.size(); size += count == 5 ? 1 : 37) {
       const auto body = std::make_unique<std::byte[]>(size);
@@ -172,8 +208,9 @@ TEST(HostileBody, Mutations) {
   const std::uint32_t seed = std::random_device()();
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937 random(seed);
-  for (const std::size_t count : {1U, 20U, 300U}) {
-    auto encoded = must(EncodedBatch::encode(rich_batch(count)));
+  for (const std::size_t count : {1U, 20U, 21U, 300U}) {
+    const Batch batch = rich_batch(count);
+    auto encoded = must(EncodedBatch::encode(count % 2 == 0 ? batch : with_checkpoints(batch)));
     const Parts good(encoded);
     for (int round = 0; round < 5000; ++round) {
       Parts bad = good;
@@ -194,6 +231,7 @@ TEST(HostileBody, Mutations) {
         }
       }
       if (random() % 8 == 0) { bad.header.flags ^= frame_flags::kEventChecks; }
+      if (random() % 8 == 0) { bad.header.flags ^= frame_flags::kCheckpoints; }
       (void)read_all(bad.header, bad.table, bad.body, random() % 2 == 0);
     }
   }
@@ -210,13 +248,14 @@ TEST(HostileBody, RandomBytes) {
       body[i] = static_cast<std::byte>(random() % (random() % 2 == 0 ? 4 : 256));
     }
     // Small counts at the front let it come further.
-    if (size >= 8 && random() % 2 == 0) {
-      store_as(body.get(), static_cast<std::uint32_t>(random() % 3));
-      store_as(body.get() + 4, static_cast<std::uint32_t>(random() % 3));
+    if (size >= 12 && random() % 2 == 0) {
+      for (std::size_t at = 0; at < 12; at += 4) {
+        store_as(body.get() + at, static_cast<std::uint32_t>(random() % 3));
+      }
     }
     const std::vector<std::byte> table(8 * (random() % 4), std::byte{1});
     FrameHeader header{};
-    header.flags = static_cast<std::uint16_t>(random() % 2);
+    header.flags = static_cast<std::uint16_t>(random()) & frame_flags::kKnown;
     header.event_count = static_cast<std::uint32_t>(random());
     (void)read_all(header, table, {body.get(), size}, random() % 2 == 0);
   }

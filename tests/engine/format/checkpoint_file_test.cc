@@ -7,6 +7,7 @@
 #include <string>
 
 #include "engine/format/segment.h"
+#include "tests/engine/format/hex.h"
 
 namespace tidemark::engine {
 namespace {
@@ -15,28 +16,37 @@ StoredCheckpoint sample() {
   StoredCheckpoint stored;
   stored.name = "outcomes";
   stored.generation = 7;
-  for (std::size_t i = 0; i < stored.checkpoint.log_id.size(); ++i) {
-    stored.checkpoint.log_id[i] = static_cast<std::byte>(0x10 + i);
+  stored.checkpoint.emplace();
+  for (std::size_t i = 0; i < stored.checkpoint->log_id.size(); ++i) {
+    stored.checkpoint->log_id[i] = static_cast<std::byte>(0x10 + i);
   }
-  stored.checkpoint.position = Position(4711);
-  stored.checkpoint.epoch = 3;
-  stored.checkpoint.check = 0x0123456789abcdef;
+  stored.checkpoint->position = Position(4711);
+  stored.checkpoint->epoch = 3;
+  stored.checkpoint->check = 0x0123456789abcdef;
   return stored;
 }
 
 TEST(CheckpointSlot, IsGolden) {
   const auto image = encode_checkpoint_slot(sample());
-  std::string hex;
-  for (const std::byte b : std::span(image).first(72)) {
-    constexpr const char* kDigits = "0123456789abcdef";
-    hex += kDigits[std::to_integer<unsigned>(b) >> 4U];
-    hex += kDigits[std::to_integer<unsigned>(b) & 15U];
-  }
-  EXPECT_EQ(hex,
+  EXPECT_EQ(test::hex_of(std::span(image).first(72)),
             "544d53434b5054001d15206201000000101112131415161718191a1b1c1d1e1f"
             "07000000000000006712000000000000efcdab8967452301"
             "03000000010008006f7574636f6d6573");
   EXPECT_TRUE(all_zero(std::span(image).subspan(72)));
+}
+
+TEST(CheckpointSlot, IsGoldenWithTheBatchItIsNewerThan) {
+  StoredCheckpoint stored = sample();
+  stored.behind = {
+      .log_id = stored.checkpoint->log_id, .position = Position(815), .epoch = 2, .check = 0x1122334455667788};
+  const auto image = encode_checkpoint_slot(stored);
+  EXPECT_EQ(test::hex_of(std::span(image).subspan(320, 24)),
+            "2f030000000000008877665544332211"
+            "0200000001000000");
+  EXPECT_TRUE(all_zero(std::span(image).subspan(344)));
+  stored.checkpoint.reset();
+  const auto forgotten = encode_checkpoint_slot(stored);
+  EXPECT_EQ(test::hex_of(std::span(forgotten).subspan(340, 4)), "01000100");
 }
 
 TEST(CheckpointSlot, ComesBack) {
@@ -44,12 +54,23 @@ TEST(CheckpointSlot, ComesBack) {
     for (const std::size_t length : {std::size_t{1}, std::size_t{8}, std::size_t{255}}) {
       StoredCheckpoint written = sample();
       written.name = std::string(length, 'n');
-      if (!has_position) { written.checkpoint.position.reset(); }
-      StoredCheckpoint read;
-      ASSERT_EQ(decode_checkpoint_slot(encode_checkpoint_slot(written), read), BlockState::kGood);
-      EXPECT_EQ(read.name, written.name);
-      EXPECT_EQ(read.generation, written.generation);
-      EXPECT_EQ(read.checkpoint, written.checkpoint);
+      if (!has_position) { written.checkpoint->position.reset(); }
+      for (const bool has_behind : {true, false}) {
+        if (has_behind) {
+          written.behind = {
+              .log_id = written.checkpoint->log_id, .position = Position(815), .epoch = 2, .check = 0xfedcba9876543210};
+        } else {
+          written.behind.reset();
+        }
+        StoredCheckpoint read;
+        ASSERT_EQ(decode_checkpoint_slot(encode_checkpoint_slot(written), read), BlockState::kGood);
+        EXPECT_EQ(read, written);
+        StoredCheckpoint forgotten = written;
+        forgotten.checkpoint.reset();
+        if (!has_behind) { continue; }  // then there is nothing to forget
+        ASSERT_EQ(decode_checkpoint_slot(encode_checkpoint_slot(forgotten), read), BlockState::kGood);
+        EXPECT_EQ(read, forgotten);
+      }
     }
   }
 }
