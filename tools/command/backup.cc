@@ -19,7 +19,7 @@ Outcome<ExitCode> run_backup(const BackupCommandOptions& options) {
                     {.incremental = options.incremental,
                      .sealed = options.link ? SealedSegments::kLinked : SealedSegments::kCopied,
                      .verify = !options.no_verify},
-                    [&](std::uint64_t done, std::uint64_t all) { progress.update(done, all, done); });
+                    progress.callback());
   progress.wipe();
   if (!report) { return failed(report.error()); }
   Output out;

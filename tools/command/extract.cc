@@ -16,8 +16,7 @@ Outcome<ExitCode> run_extract(const ExtractCommandOptions& options) {
   Progress progress(Progress::Mode::kAuto, "events");
   const Result<ExtractReport> report =
       extract(options.which.store.folder, *query, options.into,
-              {.allow_unsafe_file_system = options.which.store.allow_unsafe_file_system},
-              [&](std::uint64_t done, std::uint64_t all) { progress.update(done, all, done); });
+              {.allow_unsafe_file_system = options.which.store.allow_unsafe_file_system}, progress.callback());
   progress.wipe();
   if (!report) { return failed(report.error()); }
   Output out;

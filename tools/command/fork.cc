@@ -11,13 +11,12 @@ namespace tidemark::command {
 
 Outcome<ExitCode> run_fork(const ForkCommandOptions& options) {
   Progress progress(Progress::Mode::kAuto, "bytes");
-  const Result<ForkReport> report =
-      fork(options.store.folder, options.into,
-           {.at = options.at ? std::optional(Position(*options.at)) : std::nullopt,
-            .sealed = options.copy ? SealedSegments::kCopied : SealedSegments::kLinked,
-            .verify = !options.no_verify,
-            .allow_unsafe_file_system = options.store.allow_unsafe_file_system},
-           [&](std::uint64_t done, std::uint64_t all) { progress.update(done, all, done); });
+  const Result<ForkReport> report = fork(options.store.folder, options.into,
+                                         {.at = options.at ? std::optional(Position(*options.at)) : std::nullopt,
+                                          .sealed = options.copy ? SealedSegments::kCopied : SealedSegments::kLinked,
+                                          .verify = !options.no_verify,
+                                          .allow_unsafe_file_system = options.store.allow_unsafe_file_system},
+                                         progress.callback());
   progress.wipe();
   if (!report) { return failed(report.error()); }
   Output out;

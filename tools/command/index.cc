@@ -57,8 +57,7 @@ Outcome<ExitCode> show(const IndexReport& report, bool json) {
 
 Outcome<ExitCode> run_index_check(const PlainOptions& options) {
   Progress progress(Progress::Mode::kAuto, "events");
-  const Result<IndexReport> report = check_index(
-      options.store.folder, [&](std::uint64_t done, std::uint64_t all) { progress.update(done, all, done); });
+  const Result<IndexReport> report = check_index(options.store.folder, progress.callback());
   progress.wipe();
   if (!report) { return failed(report.error()); }
   return show(*report, options.json);

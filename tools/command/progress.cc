@@ -40,6 +40,10 @@ void Progress::update(std::uint64_t done, std::uint64_t all, std::uint64_t units
   draw(share, units, std::chrono::duration<double>(now - started_).count());
 }
 
+std::function<void(std::uint64_t, std::uint64_t)> Progress::callback() {
+  return [this](std::uint64_t done, std::uint64_t all) { update(done, all, done); };
+}
+
 void Progress::acknowledged(std::uint64_t units) const {
   if (plain_) { put(fmt::format("acknowledged {}\n", units)); }
 }

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,8 @@ class Progress {
 
   // done of all (0 if not known) in some measure, and how many units that is. Cheap: redraws ten times a second.
   void update(std::uint64_t done, std::uint64_t all, std::uint64_t units);
+  // For a call that says how far it is in the very units; it must not outlive this.
+  [[nodiscard]] std::function<void(std::uint64_t done, std::uint64_t all)> callback();
   // So many units are safe now.
   void acknowledged(std::uint64_t units) const;
   // Takes the bar from the terminal, so that something else can be said.

@@ -14,7 +14,7 @@ Outcome<ExitCode> run_repair(const RepairCommandOptions& options) {
   Progress progress(Progress::Mode::kAuto, "bytes");
   const Result<RepairReport> report =
       repair(options.store.folder, options.into, {.allow_unsafe_file_system = options.store.allow_unsafe_file_system},
-             [&](std::uint64_t done, std::uint64_t all) { progress.update(done, all, done); });
+             progress.callback());
   progress.wipe();
   if (!report) { return failed(report.error()); }
   Output out;

@@ -28,8 +28,7 @@ void print_text(Output& out, const VerifyReport& report) {
 
 Outcome<ExitCode> run_verify(const PlainOptions& options) {
   Progress progress(Progress::Mode::kAuto, "bytes");
-  const Result<VerifyReport> report =
-      verify(options.store.folder, [&](std::uint64_t done, std::uint64_t all) { progress.update(done, all, done); });
+  const Result<VerifyReport> report = verify(options.store.folder, progress.callback());
   progress.wipe();
   if (!report) { return failed(report.error()); }
   Output out;
