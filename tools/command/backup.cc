@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tidemark/tidemark.hpp"
+#include "tools/command/json_text.h"
 #include "tools/command/opening.h"
 #include "tools/command/output.h"
 #include "tools/command/progress.h"
@@ -33,7 +34,7 @@ Outcome<ExitCode> run_backup(const BackupCommandOptions& options) {
     json["segments_kept"] = report->segments_kept;
     json["bytes_copied"] = report->bytes_copied;
     json["verified"] = !options.no_verify;
-    out.line(json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+    out.line(one_line(json));
   } else {
     out.line(fmt::format("{} {}: {}, {} copied ({}), {} linked, {} kept{}", options.into,
                          report->added_to_earlier ? "now has" : "has", counted(report->events, "event"),

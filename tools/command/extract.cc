@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tidemark/tidemark.hpp"
+#include "tools/command/json_text.h"
 #include "tools/command/output.h"
 #include "tools/command/progress.h"
 #include "tools/command/query_options.h"
@@ -26,7 +27,7 @@ Outcome<ExitCode> run_extract(const ExtractCommandOptions& options) {
     json["streams"] = report->streams;
     json["events"] = report->events;
     json["batches"] = report->batches;
-    out.line(json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+    out.line(one_line(json));
   } else {
     out.line(fmt::format("{} has {} in {}", options.into, counted(report->events, "event"),
                          counted(report->streams, "stream")));

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tidemark/tidemark.hpp"
+#include "tools/command/json_text.h"
 #include "tools/command/output.h"
 #include "tools/command/progress.h"
 #include "tools/command/subcommands.h"
@@ -30,7 +31,7 @@ Outcome<ExitCode> run_fork(const ForkCommandOptions& options) {
     json["log_id"] = to_string(EventId(report->log_id));
     json["parent_log_id"] = to_string(EventId(report->parent_log_id));
     json["verified"] = !options.no_verify;
-    out.line(json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+    out.line(one_line(json));
   } else {
     out.line(fmt::format("{} has {} and goes its own way: {} copied ({}), {} linked{}", options.into,
                          counted(report->events, "event"), counted(report->segments_copied, "segment"),

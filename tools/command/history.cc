@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "tidemark/tidemark.hpp"
+#include "tools/command/json_text.h"
 #include "tools/command/json_walk.h"
 #include "tools/command/opening.h"
 #include "tools/command/output.h"
@@ -48,9 +49,7 @@ json comparable(std::string_view text) {
   return value.is_object() ? value : json();
 }
 
-std::string dumped(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
-
-std::string shown(const json& value) { return printable(dumped(value), kValueBytesShown); }
+std::string shown(const json& value) { return printable(one_line(value), kValueBytesShown); }
 
 // A place in JSON as people write it: case.amount for /case/amount.
 std::string shown_path(const std::string& pointer) {
@@ -110,7 +109,7 @@ class History {
     empty_ = false;
     std::string line = event_json(event);
     line.pop_back();
-    return out_.line(line + R"(,"changes":)" + dumped(changes) + "}");
+    return out_.line(line + R"(,"changes":)" + one_line(changes) + "}");
   }
 
   bool show_text(const Event& event, const json& changes) {

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tools/command/importer.h"
+#include "tools/command/json_text.h"
 #include "tools/command/opening.h"
 #include "tools/command/output.h"
 #include "tools/command/subcommands.h"
@@ -19,7 +20,7 @@ std::string summary_json(const Importer& importer, double seconds, double rate) 
   json["batches"] = importer.batches();
   json["seconds"] = seconds;
   json["events_per_second"] = rate;
-  return json.dump();
+  return one_line(json);
 }
 
 std::string summary_text(const Importer& importer, double seconds, double rate) {

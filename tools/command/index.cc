@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tidemark/tidemark.hpp"
+#include "tools/command/json_text.h"
 #include "tools/command/output.h"
 #include "tools/command/subcommands.h"
 
@@ -40,7 +41,7 @@ std::string report_text(const IndexReport& report) {
 Outcome<ExitCode> show(const IndexReport& report, bool json) {
   Output out;
   if (json) {
-    out.line(report_json(report).dump(-1, ' ', false, Json::error_handler_t::replace));
+    out.line(one_line(report_json(report)));
   } else {
     for (const IndexFile& file : report.files) {
       if (!file.problem.empty()) { out.line(fmt::format("{}: {}", file.path.string(), file.problem)); }

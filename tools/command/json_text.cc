@@ -166,8 +166,14 @@ class ImportLineParser final : public JsonWalker {
 
 std::optional<JsonError> find_json_error(std::string_view text) { return JsonWalker().walk(text); }
 
-std::string json_string(std::string_view text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+std::string json_string(std::string_view text) { return one_line(nlohmann::json(text)); }
+
+std::string one_line(const nlohmann::json& json) {
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::string one_line(const nlohmann::ordered_json& json) {
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 bool can_name_recorded(std::string_view field) {

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <expected>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,6 +26,9 @@ struct JsonError {
 
 // The JSON text of a string.
 [[nodiscard]] std::string json_string(std::string_view text);
+// A value in one line. Bytes that are not UTF-8, as the path of a file may have them, are replaced.
+[[nodiscard]] std::string one_line(const nlohmann::json& json);
+[[nodiscard]] std::string one_line(const nlohmann::ordered_json& json);
 
 // One line of an import. data and metadata look into the line that was parsed: its very bytes, without the white space
 // around them.

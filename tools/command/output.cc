@@ -171,7 +171,7 @@ std::string recovery_json(const RecoveryReport& report) {
   json["clock_behind_ns"] = report.clock_behind.count();
   json["at"] = format_time(report.at);
   json["took_ns"] = report.took.count();
-  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  return one_line(json);
 }
 
 std::string recovery_text(const RecoveryReport& report) {

@@ -4,6 +4,7 @@
 
 #include "tidemark/tidemark.hpp"
 #include "tools/command/damage_text.h"
+#include "tools/command/json_text.h"
 #include "tools/command/output.h"
 #include "tools/command/progress.h"
 #include "tools/command/subcommands.h"
@@ -26,7 +27,7 @@ Outcome<ExitCode> run_repair(const RepairCommandOptions& options) {
     json["end_lost"] = report->end_lost;
     json["end_suspect"] = report->end_suspect;
     json["found"] = verify_json(report->found);
-    out.line(json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+    out.line(one_line(json));
   } else {
     for (const Damage& damage : report->found.damages) { out.line(damage_text(damage)); }
     out.line(fmt::format("copied {} into {}, {} lost{}", counted(report->events_copied, "event"), options.into,

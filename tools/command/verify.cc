@@ -4,13 +4,12 @@
 
 #include "tidemark/tidemark.hpp"
 #include "tools/command/damage_text.h"
+#include "tools/command/json_text.h"
 #include "tools/command/output.h"
 #include "tools/command/subcommands.h"
 
 namespace tidemark::command {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 void print_text(Output& out, const VerifyReport& report) {
   for (const Damage& damage : report.damages) { out.line(damage_text(damage)); }
@@ -33,7 +32,7 @@ Outcome<ExitCode> run_verify(const PlainOptions& options) {
   if (!report) { return failed(report.error()); }
   Output out;
   if (options.json) {
-    out.line(verify_json(*report).dump(-1, ' ', false, Json::error_handler_t::replace));
+    out.line(one_line(verify_json(*report)));
   } else {
     print_text(out, *report);
   }
