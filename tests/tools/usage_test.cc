@@ -10,13 +10,15 @@
 namespace tidemark::test {
 namespace {
 
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using ::testing::StartsWith;
 
-const std::vector<std::string> kSubcommands = {"import", "append", "read",    "get",    "streams", "categories",
-                                               "types",  "tags",   "stat",    "verify", "recover", "repair",
-                                               "backup", "fork",   "extract", "tail"};
+const std::vector<std::string> kSubcommands = {"import",     "append", "read", "history", "get",    "streams",
+                                               "categories", "types",  "tags", "stat",    "verify", "recover",
+                                               "repair",     "backup", "fork", "extract", "tail"};
 
 TEST(Usage, HelpNamesEverySubcommandAndTheExitCodes) {
   const Ran ran = run({"--help"});
@@ -85,6 +87,29 @@ TEST(Usage, WrongCommandLinesEndWithTwo) {
   }
   std::filesystem::current_path(before);
   EXPECT_TRUE(std::filesystem::is_empty(folder.path())) << "a refused call left something behind";
+}
+
+TEST(Usage, AnUnknownSubcommandIsToldWhichThereAre) {
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"fly"}, {"fly", "store", "--json"}, {"fly", "stat", "store"}}) {
+    const Ran ran = run(arguments);
+    EXPECT_EQ(ran.exit_code, 2);
+    EXPECT_THAT(ran.err, StartsWith("tidemark: there is no subcommand fly: there are import, append, read, "));
+    EXPECT_THAT(ran.err, HasSubstr(", verify, index, "));
+    EXPECT_THAT(ran.err, EndsWith("; `tidemark --help` tells what each does\n"));
+  }
+  EXPECT_THAT(run({}).err, StartsWith("tidemark: a subcommand is missing: there are import, "));
+  EXPECT_EQ(
+      run({"index"}).err,
+      "tidemark: a subcommand is missing: there are check, rebuild; `tidemark index --help` tells what each does\n");
+  EXPECT_EQ(run({"index", "chek", "store"}).err,
+            "tidemark: there is no subcommand chek: there are check, rebuild; `tidemark index --help` tells what each "
+            "does\n");
+  EXPECT_EQ(run({"--json", "stat", "store"}).err,
+            "tidemark: there is no option --json; those of a subcommand stand behind it\n");
+  EXPECT_THAT(run({"fl\033[2Jy"}).err, HasSubstr("no subcommand fl?[2Jy:"));
+  EXPECT_THAT(run({"index", "check"}).err, HasSubstr("STORE is required")) << "the subcommand is not what is wrong";
+  EXPECT_THAT(run({"stat", "store", "another"}).err, HasSubstr("was not expected: another"));
 }
 
 // The parser of the command line looks for subcommands everywhere unless it is told not to.

@@ -10,6 +10,7 @@
 #include <new>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "tidemark/version.hpp"
 #include "tools/command/output.h"
@@ -25,6 +26,8 @@ constexpr char kExitCodes[] =
     "5 everything else (no such store, not a store, a newer format, a full disk, I/O),\n"
     "6 no event has the id (get).\n"
     "Data goes to stdout, talk to stderr. NO_COLOR turns colour and progress bars off.";
+
+constexpr std::size_t kWordBytesShown = 60;
 
 // The library's own conversion takes -1, and what is too large, for the largest number there is.
 std::string whole_number(const std::string& text) {
@@ -314,6 +317,27 @@ void add_extract(CLI::App& app, ExtractCommandOptions& options, Run& run) {
   sub.callback([&] { run = [&] { return run_extract(options); }; });
 }
 
+// What is wrong with the subcommand of a command line that was refused; empty if something else is. The parser itself
+// says that one is required, whatever stands in its place.
+std::string subcommand_error(const CLI::App& app, const std::string& call) {
+  const std::vector<const CLI::App*> known = app.get_subcommands(std::function<bool(const CLI::App*)>());
+  if (known.empty()) { return {}; }
+  const std::vector<std::string> unknown = app.remaining();
+  if (unknown.empty() && !app.get_subcommands().empty()) {
+    const CLI::App& found = *app.get_subcommands().front();
+    return subcommand_error(found, call + ' ' + found.get_name());
+  }
+  std::string error = "a subcommand is missing";
+  if (!unknown.empty()) {
+    const std::string word = printable(unknown.front(), kWordBytesShown);
+    if (word.starts_with('-')) { return "there is no option " + word + "; those of a subcommand stand behind it"; }
+    error = "there is no subcommand " + word;
+  }
+  std::string names;
+  for (const CLI::App* one : known) { names += (names.empty() ? "" : ", ") + one->get_name(); }
+  return error + ": there are " + names + "; `" + call + " --help` tells what each does";
+}
+
 ExitCode run_command(int argc, char** argv) {
   ImportOptions import;
   AppendCommandOptions append;
@@ -361,7 +385,15 @@ ExitCode run_command(int argc, char** argv) {
 
   try {
     app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) { return app.exit(error) == 0 ? ExitCode::kWell : ExitCode::kBadInput; }
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() != 0) {
+      if (const std::string wrong = subcommand_error(app, "tidemark"); !wrong.empty()) {
+        complain(wrong);
+        return ExitCode::kBadInput;
+      }
+    }
+    return app.exit(error) == 0 ? ExitCode::kWell : ExitCode::kBadInput;
+  }
   const Outcome<ExitCode> ended = run();
   if (ended) { return *ended; }
   complain(ended.error().message);
