@@ -60,13 +60,25 @@ struct Call {
 #ifdef TIDEMARK_COMMAND
 using tidemark::test::output_of;
 
+std::string help_of(const std::string& subcommand) {
+  return output_of(std::string(TIDEMARK_COMMAND) + " " + subcommand + " --help 2>&1");
+}
+
 TEST(DocumentedCommands, ExistWithTheirOptions) {
   std::map<std::string, std::string> help;
   for (const Call& call : documented_calls()) {
-    const std::string& name = call.words[0];
+    std::string name = call.words[0];
     if (name.starts_with("--")) { continue; }
     ASSERT_EQ(name.find_first_not_of("abcdefghijklmnopqrstuvwxyz"), std::string::npos) << call.where << ": " << name;
-    if (!help.contains(name)) { help[name] = output_of(std::string(TIDEMARK_COMMAND) + " " + name + " --help 2>&1"); }
+    if (!help.contains(name)) { help[name] = help_of(name); }
+    if (help[name].find("\nSubcommands:") != std::string::npos) {
+      ASSERT_GE(call.words.size(), 2U) << call.where << ": " << name << " has subcommands of its own";
+      const std::string& action = call.words[1];
+      ASSERT_NE(help[name].find("\n  " + action + " "), std::string::npos)
+          << call.where << ": " << name << " has no subcommand " << action;
+      name += " " + action;
+      if (!help.contains(name)) { help[name] = help_of(name); }
+    }
     EXPECT_NE(help[name].find("STORE"), std::string::npos) << call.where << ": there is no subcommand " << name;
     for (const std::string& word : call.words) {
       if (!word.starts_with("--")) { continue; }
