@@ -39,8 +39,7 @@ std::vector<Block> blocks_of(const fs::path& document) {
   return blocks;
 }
 
-TEST(DocumentedShell, OfQueriesWorks) {
-  const fs::path document = fs::path(TIDEMARK_ROOT) / "docs/queries.md";
+void run_blocks_of(const fs::path& document, int blocks_min) {
   const TemporaryFolder folder("docs");
   const fs::path script = folder.path() / "script.sh";
   const std::vector<Block> blocks = blocks_of(document);
@@ -61,8 +60,12 @@ TEST(DocumentedShell, OfQueriesWorks) {
     }
     ++run;
   }
-  EXPECT_GE(run, 5) << "the blocks of " << document << " were not found";
+  EXPECT_GE(run, blocks_min) << "the blocks of " << document << " were not found";
 }
+
+TEST(DocumentedShell, OfQueriesWorks) { run_blocks_of(fs::path(TIDEMARK_ROOT) / "docs/queries.md", 5); }
+
+TEST(DocumentedShell, OfGroupsWorks) { run_blocks_of(fs::path(TIDEMARK_ROOT) / "docs/groups.md", 2); }
 
 }  // namespace
 }  // namespace tidemark::test

@@ -36,6 +36,21 @@ TEST(Usage, EverySubcommandHelpsWithAnExample) {
   }
 }
 
+TEST(Usage, SubcommandsOfSubcommandsHelpWithAnExample) {
+  const std::vector<std::pair<std::string, std::string>> nested = {
+      {"index", "check"},   {"index", "rebuild"}, {"groups", "list"},  {"groups", "show"},
+      {"groups", "parked"}, {"groups", "replay"}, {"groups", "remove"}};
+  const Ran all = run({"--help"});
+  for (const auto& [name, action] : nested) {
+    EXPECT_THAT(all.out, HasSubstr("\n  " + name + " "));
+    EXPECT_THAT(run({name, "--help"}).out, HasSubstr("\n  " + action + " "));
+    const Ran ran = run({name, action, "--help"});
+    EXPECT_EQ(ran.exit_code, 0) << name << " " << action;
+    EXPECT_THAT(ran.out, HasSubstr("Example:\n  tidemark " + name + " " + action + " bank"));
+    EXPECT_THAT(ran.out, HasSubstr("--json"));
+  }
+}
+
 TEST(Usage, VersionIsTheLibrarys) {
   const Ran ran = run({"--version"});
   EXPECT_EQ(ran.exit_code, 0);
@@ -74,6 +89,14 @@ TEST(Usage, WrongCommandLinesEndWithTwo) {
       {"categories"},
       {"types", "store", "--limit", "x"},
       {"tags", "store", "--no-such-option"},
+      {"groups"},
+      {"groups", "store"},
+      {"groups", "list"},
+      {"groups", "list", "store", "another"},
+      {"groups", "show", "store"},
+      {"groups", "parked", "store", "name", "--limit", "-1"},
+      {"groups", "replay", "store", "name", "another"},
+      {"groups", "remove", "store"},
   };
   const ToolsFolder folder;
   const std::filesystem::path before = std::filesystem::current_path();
@@ -119,10 +142,14 @@ TEST(Usage, AStoreMayBeNamedAsASubcommand) {
   std::filesystem::current_path(folder.path());
   const Ran appended = run({"append", "import", "read", "--type", "stat"});
   const Ran read = run({"read", "import", "--stream", "read", "--json"});
+  const Ran listed = run({"groups", "list", "import"});
+  const Ran shown = run({"groups", "show", "import", "parked"});
   std::filesystem::current_path(before);
   EXPECT_EQ(appended.exit_code, 0) << appended.err;
   ASSERT_EQ(read.json_lines().size(), 1U);
   EXPECT_EQ(read.json_lines()[0]["type"], "stat");
+  EXPECT_EQ(listed.exit_code, 0) << listed.err;
+  EXPECT_THAT(shown.err, HasSubstr("there is no consumer group \"parked\""));
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ namespace {
 using Run = std::function<Outcome<ExitCode>()>;
 
 constexpr char kExitCodes[] =
-    "Exit codes: 0 well, 1 damage found, 2 usage or bad input, 3 conflict, 4 locked by another writer,\n"
+    "Exit codes: 0 well, 1 damage found, 2 usage or bad input, 3 conflict, 4 locked by another process,\n"
     "5 everything else (no such store, not a store, a newer format, a full disk, I/O),\n"
     "6 no event has the id (get).\n"
     "Data goes to stdout, talk to stderr. NO_COLOR turns colour and progress bars off.";
@@ -223,6 +223,45 @@ void add_index(CLI::App& app, PlainOptions& options, Run& run) {
             "tidemark index rebuild bank", "Print one JSON object", options, &run_index_rebuild, run);
 }
 
+void add_named(CLI::App& app, const char* name, const char* does, const char* example, const char* of_what,
+               NamedOptions& options, Outcome<ExitCode> (*function)(const NamedOptions&), Run& run) {
+  CLI::App& sub = add_subcommand(app, name, does, example, options.store);
+  sub.add_option("NAME", options.name, of_what)->required();
+  add_json(sub, options.json, "Print one JSON object");
+  sub.callback([&options, &run, function] { run = [&options, function] { return function(options); }; });
+}
+
+void add_groups(CLI::App& app, PlainOptions& plain, NamedOptions& named, ParkedOptions& parked, Run& run) {
+  constexpr char kName[] = "The group's name";
+  CLI::App& sub = *app.add_subcommand("groups", "Show the consumer groups of a store, replay what they parked, remove");
+  sub.require_subcommand(1);
+  sub.footer(
+      "Examples:\n"
+      "  tidemark groups list bank\n"
+      "  tidemark groups parked bank mail --json\n"
+      "  tidemark groups replay bank mail\n\n"
+      "All of them work beside a writer, and all but remove beside the group's members.");
+  add_plain(sub, "list", "Print the groups, each with its members, checkpoint and number of parked events",
+            "tidemark groups list bank", "Print one JSON object a line", plain, &run_groups_list, run);
+  add_named(sub, "show", "Print how far a group is; reads what is behind its checkpoint, to count it",
+            "tidemark groups show bank mail", kName, named, &run_groups_show, run);
+  CLI::App& list = add_subcommand(sub, "parked", "Print the events that a group has parked, with the reasons",
+                                  "tidemark groups parked bank mail --limit 20", parked.which.store);
+  list.add_option("NAME", parked.which.name, kName)->required();
+  list.add_option("--limit", parked.limit, "At most so many events")->type_name("N")->check(whole_number);
+  add_json(list, parked.which.json, "Print one JSON object a line");
+  list.callback([&] { run = [&] { return run_groups_parked(parked); }; });
+  add_named(sub, "replay", "Have the members be given once more all that is parked",
+            "tidemark groups replay bank mail\n\n"
+            "Members that are there see it within half a second, others when they join. What is acknowledged then is\n"
+            "parked no more.",
+            kName, named, &run_groups_replay, run);
+  add_named(sub, "remove", "Forget a group that has no member, with all that it parked",
+            "tidemark groups remove bank mail\n\n"
+            "Ends with 4 if it has members.",
+            kName, named, &run_groups_remove, run);
+}
+
 void add_recover(CLI::App& app, RecoverOptions& options, Run& run) {
   CLI::App& sub = add_subcommand(app, "recover", "Recover a store whose writer did not close it, and print the report",
                                  "tidemark recover bank", options.store);
@@ -346,6 +385,8 @@ ExitCode run_command(int argc, char** argv) {
   GetCommandOptions get;
   ListCommandOptions list;
   PlainOptions plain;
+  NamedOptions named;
+  ParkedOptions parked;
   RecoverOptions recover;
   RepairCommandOptions repair;
   TailCommandOptions tail;
@@ -372,6 +413,7 @@ ExitCode run_command(int argc, char** argv) {
            "tidemark types bank --json", list, &run_types, run);
   add_list(app, "tags", "Print the tags, each with its number of events and last position",
            "tidemark tags bank --prefix customer: --after customer:9 --limit 100", list, &run_tags, run);
+  add_groups(app, plain, named, parked, run);
   add_plain(app, "stat", "Print what the store holds", "tidemark stat bank --json", "Print one JSON object", plain,
             &run_stat, run);
   add_plain(app, "verify", "Read every byte of the store and name what is damaged; changes nothing",

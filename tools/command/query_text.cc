@@ -2,6 +2,7 @@
 #include "tools/command/query_text.h"
 
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "tidemark/limits.hpp"
@@ -168,6 +169,20 @@ std::expected<QueryText, JsonError> parse_query(std::string_view json) {
   QueryParser parser;
   if (auto error = parser.walk(json)) { return std::unexpected(*std::move(error)); }
   return std::move(parser.result());
+}
+
+nlohmann::ordered_json query_json(const Query& query) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  if (query.scope() != Query::Scope::kAll) {
+    json["scope"][query.scope() == Query::Scope::kStream ? "stream" : "category"] = query.scope_name();
+  }
+  for (const QueryItem& item : query.items()) {
+    nlohmann::ordered_json one;
+    if (!item.types.empty()) { one["types"] = item.types; }
+    if (!item.tags.empty()) { one["tags"] = item.tags; }
+    json["items"].push_back(std::move(one));
+  }
+  return json;
 }
 
 Outcome<QueryText> read_query_option(const std::string& given, std::string_view option) {

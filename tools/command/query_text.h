@@ -2,6 +2,7 @@
 #pragma once
 
 #include <expected>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,6 +27,9 @@ struct QueryText {
 // {"scope":{"stream":"s"} or {"category":"c"},"items":[…],"after":17}. Any other field, and a field given twice, is an
 // error, and so is a list of items or an item that names nothing.
 [[nodiscard]] std::expected<QueryText, JsonError> parse_query(std::string_view json);
+
+// The other way about: such an object, and {} for everything.
+[[nodiscard]] nlohmann::ordered_json query_json(const Query& query);
 
 // The query that an option was given: such JSON, @FILE, or - for the standard input.
 [[nodiscard]] Outcome<QueryText> read_query_option(const std::string& given, std::string_view option);

@@ -103,6 +103,22 @@ struct PlainOptions {
 [[nodiscard]] Outcome<ExitCode> run_index_check(const PlainOptions& options);
 [[nodiscard]] Outcome<ExitCode> run_index_rebuild(const PlainOptions& options);
 
+// Of those that are about one thing of the store, by its name.
+struct NamedOptions {
+  StorePlace store;
+  std::string name;
+  bool json = false;
+};
+struct ParkedOptions {
+  NamedOptions which;
+  std::uint64_t limit = std::numeric_limits<std::uint64_t>::max();
+};
+[[nodiscard]] Outcome<ExitCode> run_groups_list(const PlainOptions& options);
+[[nodiscard]] Outcome<ExitCode> run_groups_show(const NamedOptions& options);
+[[nodiscard]] Outcome<ExitCode> run_groups_parked(const ParkedOptions& options);
+[[nodiscard]] Outcome<ExitCode> run_groups_replay(const NamedOptions& options);
+[[nodiscard]] Outcome<ExitCode> run_groups_remove(const NamedOptions& options);
+
 struct RepairCommandOptions {
   StorePlace store;
   std::string into;
