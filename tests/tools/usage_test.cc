@@ -38,8 +38,9 @@ TEST(Usage, EverySubcommandHelpsWithAnExample) {
 
 TEST(Usage, SubcommandsOfSubcommandsHelpWithAnExample) {
   const std::vector<std::pair<std::string, std::string>> nested = {
-      {"index", "check"},   {"index", "rebuild"}, {"groups", "list"},  {"groups", "show"},
-      {"groups", "parked"}, {"groups", "replay"}, {"groups", "remove"}};
+      {"index", "check"},   {"index", "rebuild"},    {"groups", "list"},
+      {"groups", "show"},   {"groups", "parked"},    {"groups", "replay"},
+      {"groups", "remove"}, {"checkpoints", "list"}, {"checkpoints", "remove"}};
   const Ran all = run({"--help"});
   for (const auto& [name, action] : nested) {
     EXPECT_THAT(all.out, HasSubstr("\n  " + name + " "));
@@ -97,6 +98,9 @@ TEST(Usage, WrongCommandLinesEndWithTwo) {
       {"groups", "parked", "store", "name", "--limit", "-1"},
       {"groups", "replay", "store", "name", "another"},
       {"groups", "remove", "store"},
+      {"checkpoints"},
+      {"checkpoints", "list"},
+      {"checkpoints", "remove", "store"},
   };
   const ToolsFolder folder;
   const std::filesystem::path before = std::filesystem::current_path();

@@ -262,6 +262,22 @@ void add_groups(CLI::App& app, PlainOptions& plain, NamedOptions& named, ParkedO
             kName, named, &run_groups_remove, run);
 }
 
+void add_checkpoints(CLI::App& app, PlainOptions& plain, NamedOptions& named, Run& run) {
+  CLI::App& sub = *app.add_subcommand("checkpoints", "Show the checkpoints that subscriptions stored, remove one");
+  sub.require_subcommand(1);
+  sub.footer(
+      "Examples:\n"
+      "  tidemark checkpoints list bank\n"
+      "  tidemark checkpoints remove bank mailer\n\n"
+      "What a consumer keeps in a place of its own, as a projection does in its model's database, is not among them.");
+  add_plain(sub, "list", "Print the stored checkpoints, each with how many events lie behind it",
+            "tidemark checkpoints list bank", "Print one JSON object a line", plain, &run_checkpoints_list, run);
+  add_named(sub, "remove", "Forget a checkpoint that no subscription has",
+            "tidemark checkpoints remove bank mailer\n\n"
+            "Whoever subscribes by this name begins anew. Ends with 4 if a subscription has it.",
+            "The checkpoint's name", named, &run_checkpoints_remove, run);
+}
+
 void add_recover(CLI::App& app, RecoverOptions& options, Run& run) {
   CLI::App& sub = add_subcommand(app, "recover", "Recover a store whose writer did not close it, and print the report",
                                  "tidemark recover bank", options.store);
@@ -414,6 +430,7 @@ ExitCode run_command(int argc, char** argv) {
   add_list(app, "tags", "Print the tags, each with its number of events and last position",
            "tidemark tags bank --prefix customer: --after customer:9 --limit 100", list, &run_tags, run);
   add_groups(app, plain, named, parked, run);
+  add_checkpoints(app, plain, named, run);
   add_plain(app, "stat", "Print what the store holds", "tidemark stat bank --json", "Print one JSON object", plain,
             &run_stat, run);
   add_plain(app, "verify", "Read every byte of the store and name what is damaged; changes nothing",

@@ -118,6 +118,8 @@ struct ParkedOptions {
 [[nodiscard]] Outcome<ExitCode> run_groups_parked(const ParkedOptions& options);
 [[nodiscard]] Outcome<ExitCode> run_groups_replay(const NamedOptions& options);
 [[nodiscard]] Outcome<ExitCode> run_groups_remove(const NamedOptions& options);
+[[nodiscard]] Outcome<ExitCode> run_checkpoints_list(const PlainOptions& options);
+[[nodiscard]] Outcome<ExitCode> run_checkpoints_remove(const NamedOptions& options);
 
 struct RepairCommandOptions {
   StorePlace store;
