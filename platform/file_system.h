@@ -64,7 +64,7 @@ class FileLock {
 
 struct DirectoryEntry {
   std::string name;
-  std::uint64_t size = 0;
+  std::uint64_t size = 0;  // of a file; a symbolic link is neither file nor folder
   bool is_folder = false;
 };
 
@@ -96,6 +96,10 @@ class FileSystem {
   [[nodiscard]] virtual Result<std::vector<DirectoryEntry>> list(const std::filesystem::path& folder) = 0;
   // Makes a folder and those above it. Fine if it exists.
   [[nodiscard]] virtual Status make_folder(const std::filesystem::path& folder) = 0;
+  // Makes a folder in one that is there (kNotFound). Fine if it exists.
+  [[nodiscard]] virtual Status make_inner_folder(const std::filesystem::path& folder) = 0;
+  // Whether this is a folder, and no symbolic link to one. kNotFound; kIo.
+  [[nodiscard]] virtual Status check_inner_folder(const std::filesystem::path& folder) = 0;
   // fsync of a folder: the entries made, renamed and removed in it before are on stable storage when this succeeds.
   [[nodiscard]] virtual Status sync_folder(const std::filesystem::path& folder) = 0;
   // Takes the lock in this file, creating the file if need be, and writes who holds it into the file (best effort).

@@ -30,7 +30,7 @@ Error os_error(int number, std::string_view doing, const std::filesystem::path& 
   try {
     std::string message = "could not ";
     message.append(doing).append(": ").append(std::system_category().message(number));
-    if (number == ELOOP) { message += " (a symbolic link stands in the file's place, and is not followed)"; }
+    if (number == ELOOP) { message += " (a symbolic link stands in its place, and is not followed)"; }
     return Error(code_of(number), std::move(message)).with_path(path).with_system_error(number);
   } catch (const std::exception&) { return no_memory().with_system_error(number); }
 }

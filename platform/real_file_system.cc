@@ -124,6 +124,24 @@ class RealFileSystem final : public FileSystem {
     });
   }
 
+  Status make_inner_folder(const fs::path& folder) override {
+    return without_exceptions([&]() -> Status {
+      constexpr mode_t kAll = 0777;  // less what the process's mask says
+      if (::mkdir(folder.c_str(), kAll) == 0) return {};
+      if (errno != EEXIST) return os_failure(errno, "make the folder", folder);
+      return check_inner_folder(folder);
+    });
+  }
+
+  Status check_inner_folder(const fs::path& folder) override {
+    return without_exceptions([&]() -> Status {
+      struct stat status;
+      if (::lstat(folder.c_str(), &status) != 0) return os_failure(errno, "look at the folder", folder);
+      if (S_ISDIR(status.st_mode)) return {};
+      return os_failure(S_ISLNK(status.st_mode) ? ELOOP : ENOTDIR, "use the folder", folder);
+    });
+  }
+
   Status sync_folder(const fs::path& folder) override {
     return without_exceptions([&]() -> Status {
       const Descriptor opened(
@@ -171,9 +189,8 @@ class RealFileSystem final : public FileSystem {
       const char* const name = found->d_name;
       if (std::string_view(name) == "." || std::string_view(name) == "..") continue;
       struct stat status;
-      // A link that leads nowhere is an entry like any other. What is not there at all was removed just now.
-      if (::fstatat(opened.number(), name, &status, 0) != 0 &&
-          ::fstatat(opened.number(), name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
+      // What a link leads to is nobody's of ours. What is not there at all was removed just now.
+      if (::fstatat(opened.number(), name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
         if (errno == ENOENT) continue;
         const int number = errno;  // before the path is made
         return os_failure(number, kListing, folder / name);

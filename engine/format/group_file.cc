@@ -268,8 +268,19 @@ BlockState decode_replay_request(std::span<const std::byte> sector, const FileId
 }
 
 bool is_group_file_name(std::string_view file) {
-  return file != "lock" && !file.ends_with(".lock") && !file.ends_with(".new");
+  if (file == kGroupDefinitionName || file == kGroupStateName || file == kGroupReplayName) { return true; }
+  for (std::uint32_t partition = 0; partition < limits::kGroupPartitionsMax; ++partition) {
+    if (file == parked_file_name(partition)) { return true; }
+  }
+  return false;
 }
+
+bool is_group_temporary_name(std::string_view file) {
+  return file.ends_with(kGroupTemporarySuffix) &&
+         is_group_file_name(file.substr(0, file.size() - kGroupTemporarySuffix.size()));
+}
+
+std::string parked_file_name(std::uint32_t partition) { return "parked-" + std::to_string(partition); }
 
 std::string group_folder_name(std::string_view group) { return hashed_name(kPrefix, group); }
 

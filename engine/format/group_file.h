@@ -123,8 +123,13 @@ using ReplayRequestImage = std::array<std::byte, kSectorBytes>;
 
 inline constexpr std::string_view kGroupDefinitionName = "group";
 inline constexpr std::string_view kGroupStateName = "state";
+inline constexpr std::string_view kGroupReplayName = "replay";
+inline constexpr std::string_view kGroupTemporarySuffix = ".new";
+[[nodiscard]] std::string parked_file_name(std::uint32_t partition);
 // Whether a file in a group's folder says what it is or how far, and not who has it open.
 [[nodiscard]] bool is_group_file_name(std::string_view file);
+// Whether it is one that was to take the place of such a file.
+[[nodiscard]] bool is_group_temporary_name(std::string_view file);
 
 // Names are narrowed by their hash and told apart by the bytes in the group's file.
 [[nodiscard]] std::string group_folder_name(std::string_view group);

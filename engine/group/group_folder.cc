@@ -6,7 +6,9 @@
 #include <chrono>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "engine/group/partition_file.h"
 #include "platform/checksum.h"
@@ -16,7 +18,6 @@ namespace tidemark::engine {
 
 namespace {
 
-constexpr std::string_view kReplayName = "replay";
 constexpr std::string_view kLockName = "lock";
 constexpr std::string_view kSeatPrefix = "member-";
 constexpr std::string_view kLockSuffix = ".lock";
@@ -34,6 +35,7 @@ Error unknown(std::string_view name) {
 // Keeps others from making, joining and removing the group meanwhile.
 Result<std::unique_ptr<platform::FileLock>> lock_group(platform::FileSystem& files,
                                                        const std::filesystem::path& folder) {
+  if (auto ours = files.check_inner_folder(folder); !ours) { return std::unexpected(std::move(ours.error())); }
   const auto until = std::chrono::steady_clock::now() + kGroupLockPatience;
   for (;;) {
     auto lock = files.lock(folder / kLockName);
@@ -44,6 +46,10 @@ Result<std::unique_ptr<platform::FileLock>> lock_group(platform::FileSystem& fil
 
 // Nothing if there is none.
 Result<std::optional<GroupDefinition>> load(platform::FileSystem& files, const std::filesystem::path& folder) {
+  if (auto ours = files.check_inner_folder(folder); !ours) {
+    if (ours.error().code() == ErrorCode::kNotFound) { return std::nullopt; }
+    return std::unexpected(std::move(ours.error()));
+  }
   const auto path = folder / kGroupDefinitionName;
   const auto bytes = read_file(files, path, kGroupFileBytesMax);
   if (!bytes) { return std::unexpected(bytes.error()); }
@@ -91,8 +97,24 @@ Result<std::unique_ptr<platform::FileLock>> lock_this_group(platform::FileSystem
   return lock;
 }
 
+// Whatever the order, and however often one is named.
+std::vector<QueryItem> sorted_items(const Query& query) {
+  const auto sort = [](auto& all) {
+    std::ranges::sort(all);
+    all.erase(std::ranges::unique(all).begin(), all.end());
+  };
+  std::vector<QueryItem> items = query.items();
+  for (QueryItem& item : items) {
+    sort(item.types);
+    sort(item.tags);
+  }
+  std::ranges::sort(items, {}, [](const QueryItem& item) { return std::tie(item.types, item.tags); });
+  items.erase(std::ranges::unique(items).begin(), items.end());
+  return items;
+}
+
 bool is_same(const Query& a, const Query& b) {
-  return a.scope() == b.scope() && a.scope_name() == b.scope_name() && a.items() == b.items();
+  return a.scope() == b.scope() && a.scope_name() == b.scope_name() && sorted_items(a) == sorted_items(b);
 }
 
 Status remove_file(platform::FileSystem& files, const std::filesystem::path& path) {
@@ -100,14 +122,14 @@ Status remove_file(platform::FileSystem& files, const std::filesystem::path& pat
   return !gone && gone.error().code() == ErrorCode::kNotFound ? Status() : gone;
 }
 
-// All but the locks, what says that the group is there first.
+// All of ours but the locks, what says that the group is there first.
 Status remove_files(platform::FileSystem& files, const std::filesystem::path& folder) {
   if (auto gone = remove_file(files, folder / kGroupDefinitionName); !gone) { return gone; }
   if (auto done = files.sync_folder(folder); !done) { return done; }
   const auto entries = files.list(folder);
   if (!entries) { return std::unexpected(entries.error()); }
   for (const auto& entry : *entries) {
-    if (entry.is_folder || entry.name == kLockName || entry.name.ends_with(kLockSuffix)) { continue; }
+    if (entry.is_folder || (!is_group_file_name(entry.name) && !is_group_temporary_name(entry.name))) { continue; }
     if (auto gone = remove_file(files, folder / entry.name); !gone) { return gone; }
   }
   return files.sync_folder(folder);
@@ -140,7 +162,7 @@ std::optional<std::uint32_t> seat_number(std::string_view name) {
 Result<GroupDefinition> make_group(platform::FileSystem& files, const std::filesystem::path& store,
                                    const GroupDefinition& wanted) {
   const auto folder = store / group_folder_name(wanted.name);
-  if (auto made = files.make_folder(folder); !made) { return std::unexpected(std::move(made.error())); }
+  if (auto made = files.make_inner_folder(folder); !made) { return std::unexpected(std::move(made.error())); }
   const auto lock = lock_group(files, folder);
   if (!lock) { return std::unexpected(lock.error()); }
   auto there = load_named(files, folder, wanted.name);
@@ -245,7 +267,7 @@ Result<std::unique_ptr<platform::FileLock>> lock_partition(platform::FileSystem&
 
 Result<std::uint64_t> replay_requests(platform::FileSystem& files, const std::filesystem::path& folder,
                                       const GroupDefinition& group) {
-  const auto bytes = read_file(files, folder / kReplayName, kSectorBytes);
+  const auto bytes = read_file(files, folder / kGroupReplayName, kSectorBytes);
   if (!bytes) { return std::unexpected(bytes.error()); }
   std::uint64_t requests = 0;
   // One that cannot be read is a wish that is lost.
@@ -259,7 +281,7 @@ Status request_replay(platform::FileSystem& files, const std::filesystem::path& 
   if (!lock) { return std::unexpected(lock.error()); }
   const auto requests = replay_requests(files, folder, group);
   if (!requests) { return std::unexpected(requests.error()); }
-  return replace_file(files, folder / kReplayName, encode_replay_request(group.group_id, *requests + 1));
+  return replace_file(files, folder / kGroupReplayName, encode_replay_request(group.group_id, *requests + 1));
 }
 
 std::uint32_t partition_of(std::string_view stream, std::uint32_t partitions) {

@@ -93,9 +93,7 @@ Status PartitionFile::write(PartitionProgress progress) {
   return {};
 }
 
-std::filesystem::path PartitionFile::parked_path() const {
-  return folder_ / ("parked-" + std::to_string(name_.partition));
-}
+std::filesystem::path PartitionFile::parked_path() const { return folder_ / parked_file_name(name_.partition); }
 
 Result<std::vector<ParkedEntry>> PartitionFile::load_parked() {
   const auto bytes = read_file(files_, parked_path(), kParkedFileBytesMax);
@@ -128,7 +126,7 @@ Status check_state_size(platform::File& state, std::uint32_t partitions, const s
 }
 
 Status replace_file(platform::FileSystem& files, const std::filesystem::path& path, std::span<const std::byte> bytes) {
-  const std::filesystem::path temporary = path.string() + ".new";
+  const std::filesystem::path temporary = path.string() + std::string(kGroupTemporarySuffix);
   if (auto gone = files.unlink(temporary); !gone && gone.error().code() != ErrorCode::kNotFound) { return gone; }
   auto file = files.open(temporary, platform::OpenMode::kCreate);
   if (!file) { return std::unexpected(std::move(file.error())); }

@@ -147,12 +147,13 @@ Status SnapshotFiles::write(const SnapshotPlace& place, const Content& content, 
   parts.insert(parts.end(), content.states.begin(), content.states.end());
   if (content.states.size() < content.directory.entries.size()) { parts.push_back(last_state); }
 
+  for (const auto& one : {folder_, folder}) {
+    auto ours = files_.check_inner_folder(one);
+    if (!ours && ours.error().code() == ErrorCode::kNotFound) { ours = files_.make_inner_folder(one); }
+    if (!ours) { return ours; }
+  }
   if (auto gone = files_.unlink(temporary); !gone && gone.error().code() != ErrorCode::kNotFound) { return gone; }
   auto file = files_.open(temporary, platform::OpenMode::kCreate);
-  if (!file && file.error().code() == ErrorCode::kNotFound) {
-    if (auto made = files_.make_folder(folder); !made) { return made; }
-    file = files_.open(temporary, platform::OpenMode::kCreate);
-  }
   if (!file) { return std::unexpected(std::move(file.error())); }
   Status done = platform::write_all(**file, parts, 0);
   if (done) { done = files_.rename(temporary, path); }
@@ -170,6 +171,10 @@ Result<PruneSnapshotsReport> SnapshotFiles::prune(const FileId& log_id, const Pr
     if (entries.error().code() != ErrorCode::kNotFound && !first_error) { first_error = std::move(entries.error()); }
     return std::vector<platform::DirectoryEntry>();
   };
+  if (auto ours = files_.check_inner_folder(folder_); !ours) {
+    if (ours.error().code() == ErrorCode::kNotFound) { return report; }
+    return std::unexpected(std::move(ours.error()));
+  }
   for (const auto& folder : list(folder_)) {
     if (!folder.is_folder) { continue; }
     for (const auto& entry : list(folder_ / folder.name)) {

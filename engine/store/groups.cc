@@ -33,7 +33,14 @@ Result<Position> StoreCore::first_of_group(const GroupOptions& options) const {
     return std::unexpected(
         Error(ErrorCode::kInvalidArgument, "a group begins at one of from_position, from_recorded and from_end"));
   }
-  if (options.from_recorded) { return position_at(*options.from_recorded); }
+  if (options.from_recorded) {
+    if (*options.from_recorded > environment_.clock.now()) {
+      return std::unexpected(Error(ErrorCode::kInvalidArgument,
+                                   "from_recorded lies ahead, and a group begins at a position: make it then, or "
+                                   "from the end"));
+    }
+    return position_at(*options.from_recorded);
+  }
   if (options.from_end) { return visible_end({.visibility = Visibility::kDurable}); }
   return options.from_position.value_or(Position());
 }

@@ -25,7 +25,7 @@ namespace tidemark {
 // log.
 struct GroupOptions {
   std::optional<Position> from_position = {};
-  std::optional<RecordedTime> from_recorded = {};
+  std::optional<RecordedTime> from_recorded = {};  // not ahead of the clock
   bool from_end = false;
   // So many members at most can have work at once; 1 to limits::kGroupPartitionsMax. Each costs 48 KiB in the store's
   // folder, and its member a descriptor.

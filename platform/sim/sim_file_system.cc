@@ -60,6 +60,8 @@ std::string_view to_string(SeamCall::Kind kind) {
       return "list";
     case Kind::kMakeFolder:
       return "make_folder";
+    case Kind::kCheckFolder:
+      return "check_folder";
     case Kind::kSyncFolder:
       return "sync_folder";
     case Kind::kLock:
@@ -204,6 +206,21 @@ Status SimFileSystem::make_folder(const fs::path& folder) {
   const SimDisk::Site site = {.kind = Kind::kMakeFolder, .path = folder, .doing = "make the folder"};
   return disk_->call(site, [&](SimDisk::State& state, const SeamFault&) -> Status {
     return status_of(state.tree.make_folder(folder), site);
+  });
+}
+
+Status SimFileSystem::make_inner_folder(const fs::path& folder) {
+  const SimDisk::Site site = {.kind = Kind::kMakeFolder, .path = folder, .doing = "make the folder"};
+  return disk_->call(site, [&](SimDisk::State& state, const SeamFault&) -> Status {
+    const auto above = state.tree.find_folder(folder.parent_path());
+    return above ? status_of(state.tree.make_folder(folder), site) : status_of(above, site);
+  });
+}
+
+Status SimFileSystem::check_inner_folder(const fs::path& folder) {
+  const SimDisk::Site site = {.kind = Kind::kCheckFolder, .path = folder, .doing = "use the folder"};
+  return disk_->call(site, [&](SimDisk::State& state, const SeamFault&) -> Status {
+    return status_of(state.tree.find_folder(folder), site);
   });
 }
 

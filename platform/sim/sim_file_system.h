@@ -39,6 +39,7 @@ struct SeamCall {
     kUnlink,
     kList,
     kMakeFolder,
+    kCheckFolder,
     kSyncFolder,
     kLock,
     kIsLocked,
@@ -115,6 +116,8 @@ class SimFileSystem final : public FileSystem {
   Status unlink(const std::filesystem::path& path) override;
   Result<std::vector<DirectoryEntry>> list(const std::filesystem::path& folder) override;
   Status make_folder(const std::filesystem::path& folder) override;
+  Status make_inner_folder(const std::filesystem::path& folder) override;
+  Status check_inner_folder(const std::filesystem::path& folder) override;
   Status sync_folder(const std::filesystem::path& folder) override;
   Result<std::unique_ptr<FileLock>> lock(const std::filesystem::path& path) override;
   Result<bool> is_locked(const std::filesystem::path& path) override;

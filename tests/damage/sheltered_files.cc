@@ -92,6 +92,14 @@ class ShelteredFiles final : public FileSystem {
     const Sheltered here;
     return inner_.make_folder(folder);
   }
+  Status make_inner_folder(const fs::path& folder) override {
+    const Sheltered here;
+    return inner_.make_inner_folder(folder);
+  }
+  Status check_inner_folder(const fs::path& folder) override {
+    const Sheltered here;
+    return inner_.check_inner_folder(folder);
+  }
   Status sync_folder(const fs::path& folder) override {
     const Sheltered here;
     return inner_.sync_folder(folder);

@@ -438,5 +438,59 @@ TEST_F(GroupTest, ABackupTakesItAlong) {
   EXPECT_TRUE(fails_with(back.group("work"), ErrorCode::kGroupUnknown));
 }
 
+TEST_F(GroupTest, TheSameQueryInOtherWordsIsTheSame) {
+  must(store.group("work", Query::all().any_of({{.types = {"A", "B"}, .tags = {"x", "y"}}, {.types = {"C"}}})));
+  EXPECT_TRUE(ok(store.group("work", Query::all().any_of({{.types = {"C", "C"}},
+                                                          {.types = {"B", "A", "B"}, .tags = {"y", "x"}},
+                                                          {.types = {"A", "B"}, .tags = {"x", "y"}}}))));
+  EXPECT_TRUE(
+      fails_with(store.group("work", Query::all().any_of({{.types = {"A", "B"}, .tags = {"x"}}, {.types = {"C"}}})),
+                 ErrorCode::kInvalidArgument));
+}
+
+TEST_F(GroupTest, DoesNotBeginAtATimeThatLiesAhead) {
+  append_some(3);
+  const auto ahead = world.clock.now() + std::chrono::hours(1);
+  EXPECT_TRUE(fails_with(store.group("work", Query::all(), {.from_recorded = ahead}), ErrorCode::kInvalidArgument));
+  EXPECT_TRUE(ok(store.group("work", Query::all(), {.from_recorded = world.clock.now()})));
+}
+
+// Whenever it is taken, each event is parked in it, or still to be given.
+TEST(GroupBackup, TakenWhileAMemberParksLosesNothing) {
+  for (std::uint64_t n = 1;; ++n) {
+    World world;
+    const Store store = [&] {
+      Store made = world.open(tiny_segments());
+      for (int i = 0; i < 6; ++i) { must(append(made, "a-" + std::to_string(i), "x")); }
+      return made;
+    }();
+    Group group = must(store.group("work", Query::all(), {.partitions = 3}));
+    Member member = must(group.join());
+    const auto given = must(member.next_for(0s));
+    std::uint64_t calls = 0;
+    bool is_parked = false;
+    world.files.set_fault_rule([&](const platform::SeamCall&) -> std::optional<platform::SeamFault> {
+      if (++calls == n && !is_parked) {
+        is_parked = true;
+        must(member.nack(given->event.position, "too hard", Nack::kPark));
+      }
+      return std::nullopt;
+    });
+    must(store.backup("/sim/backup"));
+    world.files.set_fault_rule({});
+    const Store back(must(engine::open_store("/sim/backup", tiny_segments(), world.environment())));
+    Group copy = must(back.group("work"));
+    std::set<std::uint64_t> there;
+    for (const ParkedEvent& event : must(copy.parked())) { there.insert(event.position.value()); }
+    Member worker = must(copy.join());
+    for (const std::uint64_t position : work_off(worker)) { there.insert(position); }
+    EXPECT_EQ(there.size(), 6u) << "parked at call " << n;
+    if (!is_parked) {
+      EXPECT_GT(n, 20u);
+      return;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tidemark
