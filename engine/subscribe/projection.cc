@@ -49,13 +49,18 @@ std::string to_string(const ProjectionPoint& point) {
 }
 
 Result<ProjectionPoint> parse_projection_point(std::string_view text) {
+  const auto unreadable = [] {
+    return std::unexpected(Error(ErrorCode::kCheckpointUnknown,
+                                 "this is no projection's point, as to_string() gives it: put back the one that was "
+                                 "stored with the model, or rebuild the projection"));
+  };
   const std::size_t space = text.find(' ');
   const auto checkpoint = parse_checkpoint(text.substr(0, space));
-  if (!checkpoint) { return std::unexpected(checkpoint.error()); }
+  if (!checkpoint) { return unreadable(); }
   ProjectionPoint point{.checkpoint = *checkpoint};
   if (space == std::string_view::npos) { return point; }
   const auto until = parse_checkpoint(text.substr(space + 1));
-  if (!until) { return std::unexpected(until.error()); }
+  if (!until) { return unreadable(); }
   point.replay_until = *until;
   return point;
 }
@@ -317,7 +322,18 @@ struct Projection::State {
         return std::unexpected(std::move(done.error()));
       }
     }
-    return commit_name();
+    if (auto committed = commit_name(); !committed) { return committed; }
+    return check_end();
+  }
+
+  // What is visible ends before a damage: it is all that there is to apply, and not all that was appended.
+  Status check_end() {
+    if (place() < end()) { return {}; }
+    const auto look = subscription->next_for(std::chrono::nanoseconds(0));  // what it finds is given by the next one
+    if (look) { return {}; }
+    const ErrorCode code = look.error().code();
+    const bool is_cut_short = code == ErrorCode::kDamaged || code == ErrorCode::kSuspectTail || code == ErrorCode::kIo;
+    return is_cut_short ? std::unexpected(look.error()) : Status();
   }
 
   // --- from the beginning ---

@@ -35,7 +35,8 @@ struct ProjectionPoint {
 
 // As a text of at most 193 characters: the checkpoint's, and behind a space that of replay_until if there is one.
 [[nodiscard]] std::string to_string(const ProjectionPoint& point);
-// What to_string() gave, also of a Checkpoint alone. kInvalidArgument for anything else.
+// What to_string() gave, also of a Checkpoint alone. kCheckpointUnknown for anything else: the
+// model is as good as one of another log then, and Projection::rebuild() makes it anew.
 [[nodiscard]] Result<ProjectionPoint> parse_projection_point(std::string_view text);
 
 // A place with transactions of its own, such as a database, that keeps a model and beside it its point: so that each
@@ -164,7 +165,8 @@ class Projection {
   [[nodiscard]] Result<std::uint64_t> next(const std::stop_token& stop = {});
   // The same for at most so long. Zero or less looks and does not wait.
   [[nodiscard]] Result<std::uint64_t> next_for(std::chrono::nanoseconds timeout, const std::stop_token& stop = {});
-  // Deals with all that is durable when it is called.
+  // Deals with all that is durable when it is called. kDamaged, kSuspectTail after that, if what can be read ends
+  // before what was appended.
   [[nodiscard]] Status catch_up(const std::stop_token& stop = {});
   // Deals with what is there and what comes until an error ends it, such as kStopped, which it gives.
   [[nodiscard]] Status follow(const std::stop_token& stop = {});

@@ -140,8 +140,16 @@ TEST_F(ProjectionTest, PointsAsText) {
   }
   for (const std::string& text : {std::string(), to_string(plain) + " ", to_string(replayed) + " ", " " + to_string(at),
                                   to_string(replayed) + " " + to_string(at), to_string(at) + "  " + to_string(at)}) {
-    EXPECT_TRUE(fails_with(parse_projection_point(text), ErrorCode::kInvalidArgument)) << text;
+    EXPECT_TRUE(fails_with(parse_projection_point(text), ErrorCode::kCheckpointUnknown)) << text;
   }
+  // A model whose point somebody wrote over can be made anew.
+  Projection projection = open(ledger.options());
+  must(projection.catch_up());
+  ledger.set_point("nonsense");
+  Projection again = open(ledger.options());
+  EXPECT_TRUE(fails_with(again.catch_up(), ErrorCode::kCheckpointUnknown));
+  must(again.rebuild());
+  expect_all_once();
 }
 
 // --- points that are not of this log ---
@@ -429,6 +437,29 @@ TEST_F(ProjectionTest, HistoryCountsAsReplayedWhereItIsSaid) {
   must(projection.rebuild({.threads = 2, .part_events = 2}));
   EXPECT_EQ(ledger.committed().mails, (std::vector<std::uint64_t>{12, 13, 14}));
   EXPECT_EQ(ledger.committed().model, folded(store));
+}
+
+// What can be read is all that it can apply, and not all that was appended.
+TEST_F(ProjectionTest, ADamageIsNotTheEnd) {
+  must(store.close());
+  world.flip(world.segment(1), 1500);
+  const Store damaged = world.open({.read_only = true});
+  const std::uint64_t readable = damaged.info().events;
+  ASSERT_GT(readable, 2u);
+  ASSERT_LT(readable, 12u);
+  for (const unsigned threads : {1u, 2u}) {
+    Ledger own;
+    ProjectionOptions options = own.options();
+    if (threads > 1) {
+      options.part = [] {
+        return ProjectionPart{.apply = [](const Event&) { return Status(); }, .merge = [] { return Status(); }};
+      };
+    }
+    Projection projection = must(Projection::open(damaged, options));
+    EXPECT_TRUE(fails_with(projection.catch_up(), ErrorCode::kDamaged));
+    EXPECT_EQ(own.committed().mails.size(), readable);
+    EXPECT_TRUE(fails_with(projection.rebuild({.threads = threads, .part_events = 1}), ErrorCode::kDamaged));
+  }
 }
 
 TEST_F(ProjectionTest, AnEmptyStoreHasNoHistory) {
