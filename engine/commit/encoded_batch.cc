@@ -142,17 +142,21 @@ Status check_checkpoints(const Batch& batch) {
   return {};
 }
 
-CheckpointRecord record_of(const Checkpoint& checkpoint) {
-  return {.log_id = checkpoint.log_id,
-          .position = checkpoint.position ? checkpoint.position->value() + 1 : 0,
-          .check = checkpoint.check,
-          .epoch = checkpoint.epoch,
-          .reserved = 0};
+CheckpointRecord record_of(const Checkpoint& checkpoint, const FileId& log_id) {
+  CheckpointRecord record{};
+  record.position = checkpoint.position ? checkpoint.position->value() + 1 : 0;
+  if (checkpoint.log_id == log_id || checkpoint.log_id == FileId{}) { return record; }
+  record.log_id = checkpoint.log_id;
+  record.check = checkpoint.check;
+  record.epoch = checkpoint.epoch;
+  return record;
 }
 
 }  // namespace
 
-Result<EncodedBatch> EncodedBatch::encode(const Batch& batch) { return encode_with(batch, {}); }
+Result<EncodedBatch> EncodedBatch::encode(const Batch& batch, const FileId& log_id) {
+  return encode_with(batch, {}, log_id);
+}
 
 Result<EncodedBatch> EncodedBatch::encode_lost(const Batch& batch, RecordedTime recorded) {
   return encode_carried(batch, recorded, std::vector(batch.event_count(), event_flags::kLost));
@@ -206,7 +210,8 @@ std::optional<EncodedBatch> EncodedBatch::from_frame(const FrameHeader& header, 
   return encoded;
 }
 
-Result<EncodedBatch> EncodedBatch::encode_with(const Batch& batch, std::span<const std::uint8_t> more_flags) {
+Result<EncodedBatch> EncodedBatch::encode_with(const Batch& batch, std::span<const std::uint8_t> more_flags,
+                                               const FileId& log_id) {
   const auto& named = BatchAccess::streams(batch);
   const auto& added = BatchAccess::events(batch);
   for (const auto& stream : named) {
@@ -304,7 +309,7 @@ Result<EncodedBatch> EncodedBatch::encode_with(const Batch& batch, std::span<con
   for (const auto name : tags.names()) { to = put_bytes(to, as_bytes(name)); }
   for (const auto& one : checkpoints) { to = put_bytes(to, as_bytes(one.name)); }
   for (const auto& one : checkpoints) {
-    store_as(to, record_of(one.checkpoint));
+    store_as(to, record_of(one.checkpoint, log_id));
     to += sizeof(CheckpointRecord);
   }
   if (checks) { to = put_check(to, body); }

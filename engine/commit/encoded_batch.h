@@ -50,8 +50,9 @@ struct Assignment {
 // A batch as a frame whose body is final and hashed, made outside every lock; assign() writes in the rest.
 class EncodedBatch {
  public:
-  // Checks every limit. kInvalidArgument, kLimitExceeded.
-  [[nodiscard]] static Result<EncodedBatch> encode(const Batch& batch);
+  // Checks every limit. kInvalidArgument, kLimitExceeded. A checkpoint of the log that it is for is kept as a position
+  // alone.
+  [[nodiscard]] static Result<EncodedBatch> encode(const Batch& batch, const FileId& log_id = {});
   // The same for placeholders of lost events, with the time that they are to have.
   [[nodiscard]] static Result<EncodedBatch> encode_lost(const Batch& batch, RecordedTime recorded);
   // The same for some events of a frame that was ordered elsewhere, each with the flags that it had beside those that
@@ -96,7 +97,8 @@ class EncodedBatch {
 
  private:
   EncodedBatch() = default;
-  [[nodiscard]] static Result<EncodedBatch> encode_with(const Batch& batch, std::span<const std::uint8_t> more_flags);
+  [[nodiscard]] static Result<EncodedBatch> encode_with(const Batch& batch, std::span<const std::uint8_t> more_flags,
+                                                        const FileId& log_id = {});
   [[nodiscard]] BodyView body_view() const;
 
   std::unique_ptr<std::byte[]> bytes_;  // header | table | body | room for padding and trailer

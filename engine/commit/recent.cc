@@ -61,7 +61,7 @@ void Recent::add(std::shared_ptr<const EncodedBatch> batch, Position first, std:
 // Once for each name, however many events have it: this is under the sequencer's lock.
 void Recent::add_newest(const Entry& entry) {
   const BodyKeys& keys = entry.batch->keys();
-  std::vector<Position> newest(keys.name_count());
+  std::vector<Position> newest(keys.event_name_count());
   Position position = entry.first;
   for (const EventUse& event : entry.batch->events()) {
     const EventNames names = entry.batch->names_of(event);
@@ -85,7 +85,7 @@ void Recent::add_newest(const Entry& entry) {
 
 void Recent::drop_newest(const Entry& entry) {
   const BodyKeys& keys = entry.batch->keys();
-  for (std::size_t i = 0; i < keys.name_count(); ++i) { drop(*newest_, keys.name(i), entry.first); }
+  for (std::size_t i = 0; i < keys.event_name_count(); ++i) { drop(*newest_, keys.name(i), entry.first); }
 }
 
 bool Recent::may_have(const index::Key& key, Position from) const {

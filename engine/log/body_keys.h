@@ -42,14 +42,15 @@ class BodyKeys {
   }
   [[nodiscard]] std::size_t type_number(std::uint32_t index) const { return std::size_t{categories_} + index; }
   [[nodiscard]] std::size_t tag_number(std::uint32_t index) const { return std::size_t{categories_} + types_ + index; }
-  // Consumers' checkpoints are found by the frame's first event.
+  // Those that events have, which is all but consumers' checkpoints: these are found by the frame's first event.
+  [[nodiscard]] std::size_t event_name_count() const { return name_count() - checkpoints_; }
   [[nodiscard]] std::uint32_t checkpoint_count() const { return checkpoints_; }
-  [[nodiscard]] std::size_t checkpoint_number(std::uint32_t index) const { return name_count() - checkpoints_ + index; }
+  [[nodiscard]] std::size_t checkpoint_number(std::uint32_t index) const { return event_name_count() + index; }
 
  private:
   void add_categories();
 
-  std::vector<index::Key> keys_;                 // streams | categories, one for neighbours of the same | types | tags | checkpoints
+  std::vector<index::Key> keys_;  // streams | categories, one for neighbours of the same | types | tags | checkpoints
   std::vector<std::uint32_t> category_numbers_;  // of streams; empty if all have one
   std::uint32_t streams_ = 0;
   std::uint32_t categories_ = 0;

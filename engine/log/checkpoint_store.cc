@@ -60,7 +60,8 @@ Result<LoadedSlots> load_slots(platform::File& file) {
 
 Error unreadable(std::string_view name, const std::filesystem::path& path) {
   return Error(ErrorCode::kDamaged, "both copies of the checkpoint \"" + std::string(name) +
-                                        "\" are unreadable: remove it to begin anew, or put one in its place")
+                                        "\" are unreadable: remove the checkpoint (Store::remove_checkpoint, `tidemark "
+                                        "checkpoints remove`) to begin anew, or put one in its place")
       .with_path(path);
 }
 
@@ -89,24 +90,33 @@ bool is_still(platform::FileSystem& files, const std::filesystem::path& folder,
 // Nothing of it if it is removed at this moment. What is parked is read after the state, which says that it is done.
 Status take_group(platform::FileSystem& files, const std::filesystem::path& folder, const std::string& name,
                   std::vector<CheckpointBytes>& all) {
-  auto entries = files.list(folder / name);
-  if (!entries) { return std::unexpected(std::move(entries.error())); }
-  std::ranges::partition(*entries, [](const auto& entry) { return entry.name == kGroupStateName; });
   std::vector<CheckpointBytes> taken;
-  bool is_there = false;
-  for (const auto& entry : *entries) {
-    if (!is_group_file(entry)) { continue; }
-    auto file = files.open(folder / name / entry.name, platform::OpenMode::kRead);
-    if (!file && file.error().code() == ErrorCode::kNotFound) { return {}; }
+  const auto take = [&](std::string_view file_name) -> Result<bool> {
+    auto file = files.open(folder / name / file_name, platform::OpenMode::kRead);
+    if (!file && file.error().code() == ErrorCode::kNotFound) { return false; }
     if (!file) { return std::unexpected(std::move(file.error())); }
     const auto size = (*file)->size();
     if (!size) { return std::unexpected(size.error()); }
-    CheckpointBytes one{name + "/" + entry.name, std::vector<std::byte>(static_cast<std::size_t>(*size))};
+    CheckpointBytes one{name + "/" + std::string(file_name), std::vector<std::byte>(static_cast<std::size_t>(*size))};
     if (auto read = platform::read_up_to(**file, one.bytes, 0); !read) {
       return std::unexpected(std::move(read.error()));
     }
-    is_there = is_there || entry.name == kGroupDefinitionName;
     taken.push_back(std::move(one));
+    return true;
+  };
+  if (auto state = take(kGroupStateName); !state || !*state) {
+    return state ? Status() : std::unexpected(std::move(state.error()));
+  }
+  // Listed behind the state: the first that a partition parks makes a file.
+  const auto entries = files.list(folder / name);
+  if (!entries) { return std::unexpected(entries.error()); }
+  bool is_there = false;
+  for (const auto& entry : *entries) {
+    if (!is_group_file(entry) || entry.name == kGroupStateName) { continue; }
+    const auto found = take(entry.name);
+    if (!found) { return std::unexpected(found.error()); }
+    if (!*found) { return {}; }
+    is_there = is_there || entry.name == kGroupDefinitionName;
   }
   // One that was made anew under its name meanwhile is another one.
   if (!is_there || !is_still(files, folder, taken)) { return {}; }
@@ -119,8 +129,10 @@ Status take_group(platform::FileSystem& files, const std::filesystem::path& fold
 Status put_group(platform::FileSystem& files, const std::filesystem::path& folder, const std::string& name,
                  const std::vector<CheckpointBytes>& all) {
   const auto at = folder / name;
-  const auto with_suffix = [&](const std::string& file) { return folder / (file + ".new"); };
-  if (auto made = files.make_folder(at); !made) { return made; }
+  const auto with_suffix = [&](const std::string& file) {
+    return folder / (file + std::string(kGroupTemporarySuffix));
+  };
+  if (auto made = files.make_inner_folder(at); !made) { return made; }
   std::vector<std::string> own;  // the definition last
   for (const auto& one : all) {
     if (!one.file_name.starts_with(name + "/")) { continue; }
@@ -204,8 +216,7 @@ Status CheckpointFile::settle() {
     file_ = std::move(*file);
   }
   const std::vector<std::byte> zeros(2 * kCheckpointSlotBytes);
-  Status done =
-      stored_ ? write_slot(1 - next_slot_, *stored_) : platform::write_all(*file_, zeros, 0);
+  Status done = stored_ ? write_slot(1 - next_slot_, *stored_) : platform::write_all(*file_, zeros, 0);
   if (done) { done = file_->datasync(); }
   if (done) { done = files_.sync_folder(folder_); }
   is_settled_ = done.has_value();
@@ -237,6 +248,34 @@ Status CheckpointFile::commit(const std::optional<Checkpoint>& checkpoint, const
   next_slot_ = 1 - next_slot_;
   stored_ = std::move(next);
   return {};
+}
+
+Result<bool> CheckpointFile::unlink() {
+  auto gone = files_.unlink(folder_ / checkpoint_file_name(name_));
+  if (!gone && gone.error().code() == ErrorCode::kNotFound) { return false; }
+  if (!gone) { return std::unexpected(std::move(gone.error())); }
+  if (auto done = files_.sync_folder(folder_); !done) { return std::unexpected(std::move(done.error())); }
+  return true;
+}
+
+// What a batch stored stays in the log: that it does not count any more stands in the file.
+Result<bool> CheckpointFile::forget(platform::FileSystem& files, const std::filesystem::path& folder,
+                                    std::string_view name, const Behind& behind) {
+  if (auto good = check_checkpoint_name(name); !good) { return std::unexpected(std::move(good.error())); }
+  auto lock = files.lock(folder / checkpoint_lock_name(name));
+  if (!lock) { return std::unexpected(std::move(lock.error())); }
+  CheckpointFile file(files, folder, std::string(name), std::move(*lock));
+  const auto newest = behind();
+  if (!newest) { return std::unexpected(newest.error()); }
+  if (!*newest) { return file.unlink(); }
+  auto loaded = file.load();
+  if (!loaded && loaded.error().code() != ErrorCode::kDamaged) { return std::unexpected(std::move(loaded.error())); }
+  if (!loaded) {
+    if (auto gone = file.unlink(); !gone) { return gone; }
+  }
+  const bool was_there = !file.stored_ || file.stored_->checkpoint || file.stored_->behind != *newest;
+  auto done = file.commit(std::nullopt, *newest);
+  return done ? Result<bool>(was_there) : std::unexpected(std::move(done.error()));
 }
 
 Result<std::optional<StoredCheckpoint>> read_checkpoint(platform::FileSystem& files,
@@ -326,18 +365,6 @@ Status put_checkpoints(platform::FileSystem& files, const std::filesystem::path&
     if (auto done = (*file)->datasync(); !done) { return done; }
   }
   return checkpoints.empty() ? Status() : files.sync_folder(folder);
-}
-
-Result<bool> remove_checkpoint(platform::FileSystem& files, const std::filesystem::path& folder,
-                               std::string_view name) {
-  if (auto good = check_checkpoint_name(name); !good) { return std::unexpected(std::move(good.error())); }
-  auto lock = files.lock(folder / checkpoint_lock_name(name));
-  if (!lock) { return std::unexpected(std::move(lock.error())); }
-  auto gone = files.unlink(folder / checkpoint_file_name(name));
-  if (!gone && gone.error().code() == ErrorCode::kNotFound) { return false; }
-  if (!gone) { return std::unexpected(std::move(gone.error())); }
-  if (auto done = files.sync_folder(folder); !done) { return std::unexpected(std::move(done.error())); }
-  return true;
 }
 
 }  // namespace tidemark::engine

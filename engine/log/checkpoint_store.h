@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,11 +37,22 @@ class CheckpointFile {
   // On stable storage when this succeeds. After an error the one before holds, or perhaps this one; commit again.
   // `behind`: see StoredCheckpoint, as is nothing for a checkpoint.
   [[nodiscard]] Status commit(const std::optional<Checkpoint>& checkpoint, const std::optional<Checkpoint>& behind);
+  // A commit failed, and nobody knows what of it would be found.
+  [[nodiscard]] bool is_doubtful() const { return is_doubtful_; }
+  // kLocked: the lock's file was removed or replaced, and the name is not this consumer's alone any more.
+  [[nodiscard]] Status check_lock() const { return lock_->check(); }
+
+  // The first event of the batch in the log that stored one last, asked for once nobody can store another one.
+  using Behind = std::function<Result<std::optional<Checkpoint>>()>;
+  // Whether anything was stored by this name, in the file or by that batch. kLocked if a consumer has it.
+  [[nodiscard]] static Result<bool> forget(platform::FileSystem& files, const std::filesystem::path& folder,
+                                           std::string_view name, const Behind& behind);
 
  private:
   CheckpointFile(platform::FileSystem& files, std::filesystem::path folder, std::string name,
                  std::unique_ptr<platform::FileLock> lock);
   [[nodiscard]] Status load();
+  [[nodiscard]] Result<bool> unlink();
   [[nodiscard]] Status settle();
   [[nodiscard]] Status write_slot(unsigned slot, const StoredCheckpoint& stored);
 
@@ -59,7 +71,8 @@ class CheckpointFile {
 [[nodiscard]] Result<std::optional<StoredCheckpoint>> read_checkpoint(platform::FileSystem& files,
                                                                       const std::filesystem::path& folder,
                                                                       std::string_view name);
-// All that are stored in a folder, forgotten ones too, in the order of their names. One that cannot be read is left out.
+// All that are stored in a folder, forgotten ones too, in the order of their names. One that cannot be read is left
+// out.
 [[nodiscard]] Result<std::vector<StoredCheckpoint>> list_checkpoints(platform::FileSystem& files,
                                                                      const std::filesystem::path& folder);
 // The files themselves, to be put beside a copy of the log. Taken before the end of that copy is decided on, so that
@@ -73,9 +86,5 @@ struct CheckpointBytes {
 // Durable when this succeeds; those of the same names that are there are replaced.
 [[nodiscard]] Status put_checkpoints(platform::FileSystem& files, const std::filesystem::path& folder,
                                      const std::vector<CheckpointBytes>& checkpoints);
-
-// Whether there was one. kLocked if a consumer has it.
-[[nodiscard]] Result<bool> remove_checkpoint(platform::FileSystem& files, const std::filesystem::path& folder,
-                                             std::string_view name);
 
 }  // namespace tidemark::engine

@@ -96,10 +96,10 @@ Status StoreCore::check_checkpoint(const Checkpoint& checkpoint) const {
 Status StoreCore::check_checkpoints(const Batch& batch) const {
   for (const auto& one : BatchAccess::checkpoints(batch)) {
     const Checkpoint& checkpoint = one.checkpoint;
-    if (checkpoint.log_id != FileId{}) {
-      if (!lineage().shares(checkpoint.log_id, Offset())) { continue; }  // another store's: nothing here tells of it
+    if (checkpoint.log_id == log_id()) {
       if (auto good = check_checkpoint(checkpoint); !good) { return good; }
-    } else if (checkpoint.position && *checkpoint.position >= committer_->marks().sequenced.position) {
+    } else if (checkpoint.log_id == FileId{} && checkpoint.position &&
+               *checkpoint.position >= committer_->marks().sequenced.position) {
       return std::unexpected(Error(ErrorCode::kInvalidArgument,
                                    "the checkpoint \"" + one.name + "\" is at position " +
                                        std::to_string(checkpoint.position->value()) +
@@ -111,11 +111,10 @@ Status StoreCore::check_checkpoints(const Batch& batch) const {
 }
 
 // What this process appended counts from the moment at which it has its place, since who asks may have appended it.
-Result<std::optional<Position>> StoreCore::find_checkpoint_in_log(std::string_view name) const {
+Result<std::optional<Position>> StoreCore::find_checkpoint_in_log(std::string_view name, Failed failed) const {
   const auto reach = [&](Position end, Level level) {
-    if (!committer_ || committer_->failed()) { return Status(); }  // then what is durable is all that there is
     auto reached = committer_->reach(end, level, {});
-    return reached || committer_->failed() ? Status() : reached;
+    return failed == Failed::kIsLeftOut && committer_->failed() ? Status() : reached;
   };
   if (committer_) {
     if (auto done = reach(committer_->marks().sequenced.position, Level::kWritten); !done) {
@@ -130,56 +129,75 @@ Result<std::optional<Position>> StoreCore::find_checkpoint_in_log(std::string_vi
     Position last;
     const auto got = found->positions(found->count() - 1, std::span(&last, 1));
     if (!got) { return std::unexpected(got.error()); }
+    if (*got == 0) {
+      return std::unexpected(Error(ErrorCode::kDamaged, "the index tells of a checkpoint and not where it is"));
+    }
     return last;
   };
-  auto last = last_of(visible_end({.visibility = Visibility::kWritten}));
-  if (!last || !*last || **last < visible_end({.visibility = Visibility::kDurable})) { return last; }
+  const auto durable = [&] { return visible_end({.visibility = Visibility::kDurable}); };
+  if (!committer_) { return last_of(durable()); }
+  auto last = last_of(committer_->written());
+  if (!last || !*last || **last < durable()) { return last; }
   if (auto done = reach((*last)->next(), Level::kDurable); !done) { return std::unexpected(std::move(done.error())); }
-  return last_of(visible_end({.visibility = Visibility::kDurable}));
+  return last_of(durable());
 }
 
-Result<std::optional<LiveSource::LoggedCheckpoint>> StoreCore::logged_checkpoint(std::string_view name) const {
-  const auto at = find_checkpoint_in_log(name);
-  if (!at) { return std::unexpected(at.error()); }
-  if (!*at) { return std::nullopt; }
-  const auto place = catalog_.view()->place(**at);
+// What a batch stored as the checkpoint of this name.
+Result<Checkpoint> StoreCore::read_logged_checkpoint(std::string_view name, Position batch) const {
+  const auto place = catalog_.view()->place(batch);
   if (!place) { return std::unexpected(place.error()); }
   FrameReader reader(Access::kCopied);
-  const auto found = reader.read(segments_.snapshot(), *place, **at);
+  const auto found = reader.read(segments_.snapshot(), *place, batch);
   if (!found) { return std::unexpected(found.error()); }
   const BodyView& body = *found->body;
   for (std::uint32_t i = 0; i < body.checkpoint_count(); ++i) {
     if (body.checkpoint_name(i) != name) { continue; }
-    auto batch = checkpoint_at(*at);
-    if (!batch) { return std::unexpected(std::move(batch.error())); }
-    Checkpoint checkpoint = body.checkpoint(i);
-    // Of this log: it was held against it when it was appended, so that where its batch stands is proof enough.
-    if (checkpoint.log_id == FileId{} || lineage().shares(checkpoint.log_id, Offset())) {
-      auto made = checkpoint_at(checkpoint.position);
-      if (!made) { return std::unexpected(std::move(made.error())); }
-      checkpoint = *made;
-    }
-    return LoggedCheckpoint{*batch, checkpoint};
+    Checkpoint stored = body.checkpoint(i);
+    if (stored.log_id != FileId{} || !stored.position || *stored.position < batch) { return stored; }
+    return std::unexpected(Error(ErrorCode::kDamaged, "a checkpoint in a batch is at no position before it"));
   }
   return std::unexpected(Error(ErrorCode::kDamaged, "the index tells of a checkpoint that its batch does not hold"));
 }
 
+Result<std::optional<LiveSource::LoggedCheckpoint>> StoreCore::logged_checkpoint(
+    std::string_view name, const std::optional<LoggedCheckpoint>& known) const {
+  const auto at = find_checkpoint_in_log(name, Failed::kIsTold);
+  if (!at) { return std::unexpected(at.error()); }
+  if (!*at) { return std::nullopt; }
+  if (known && known->batch.position == *at) { return known; }
+  auto stored = read_logged_checkpoint(name, **at);
+  if (!stored) { return std::unexpected(std::move(stored.error())); }
+  auto batch = checkpoint_at(*at);
+  if (!batch) { return std::unexpected(std::move(batch.error())); }
+  return LoggedCheckpoint{*batch, *stored};
+}
+
 Result<std::optional<Checkpoint>> StoreCore::newest_checkpoint(std::string_view name,
                                                                const std::optional<StoredCheckpoint>& alone) const {
-  const auto logged = logged_checkpoint(name);
-  if (!logged) { return std::unexpected(logged.error()); }
-  if (!alone) { return *logged ? std::optional((*logged)->checkpoint) : std::nullopt; }
-  if (*logged && (!alone->behind || alone->behind->position < (*logged)->batch.position)) {
-    return (*logged)->checkpoint;
+  const auto batch = find_checkpoint_in_log(name, Failed::kIsLeftOut);
+  if (!batch) { return std::unexpected(batch.error()); }
+  // A batch behind the damage may have stored a later one.
+  if (*batch || !alone || alone->behind) {
+    if (auto damage = this->damage()) { return std::unexpected(std::move(*damage)); }
   }
-  if (alone->behind) {
-    // The batch that it is newer than must be there: else the store was put back to an older copy, and what the
-    // consumer had appended up to then is not there either. What is there of it tells how far it was.
-    auto known = check_checkpoint(*alone->behind);
-    if (!known && *logged && known.error().code() == ErrorCode::kCheckpointUnknown) { return (*logged)->checkpoint; }
-    if (!known) { return std::unexpected(std::move(known.error())); }
-  }
-  return alone->checkpoint;
+  const auto by_batch = [&]() -> Result<std::optional<Checkpoint>> {
+    if (!*batch) { return std::nullopt; }
+    auto stored = read_logged_checkpoint(name, **batch);
+    // Of this log: where its batch stands is proof enough.
+    if (stored && stored->log_id == FileId{}) { stored = checkpoint_at(stored->position); }
+    if (!stored) { return std::unexpected(std::move(stored.error())); }
+    return *stored;
+  };
+  if (!alone || (*batch && (!alone->behind || alone->behind->position < **batch))) { return by_batch(); }
+  if (!alone->behind) { return alone->checkpoint; }
+  // The batch that it is newer than must be there: else the store was put back to an older copy, and what the consumer
+  // had appended up to then is not there either. What is there of it tells how far it was. But a reader may only not
+  // see it yet.
+  auto known = check_checkpoint(*alone->behind);
+  if (known) { return alone->checkpoint; }
+  const bool is_put_back = known.error().code() == ErrorCode::kCheckpointUnknown &&
+                           (committer_ || *alone->behind->position < visible_end({.visibility = Visibility::kDurable}));
+  return is_put_back && *batch ? by_batch() : std::unexpected(std::move(known.error()));
 }
 
 Result<StoreCore::OpenedCheckpoint> StoreCore::open_checkpoint(std::string_view name) const {
@@ -209,10 +227,16 @@ Result<std::vector<NamedCheckpoint>> StoreCore::checkpoints() const {
     if (!stored) { return std::unexpected(std::move(stored.error())); }
     std::map<std::string, std::optional<StoredCheckpoint>> names;
     for (auto& one : *stored) { names.insert_or_assign(one.name, one); }
-    const auto logged = catalog_.view()->list(index::KeyKind::kCheckpoint, {},
-                                              visible_end({.visibility = Visibility::kWritten}));
+    const auto logged =
+        catalog_.view()->list(index::KeyKind::kCheckpoint, {}, visible_end({.visibility = Visibility::kWritten}));
     if (!logged) { return std::unexpected(logged.error()); }
-    for (const auto& one : *logged) { names.try_emplace(one.name, std::nullopt); }
+    for (const auto& one : *logged) {
+      if (names.contains(one.name)) { continue; }
+      // There may be a file that could not be read: then nobody knows which is newer.
+      if (const auto alone = read_checkpoint(environment_.files, folder_, one.name)) {
+        names.emplace(one.name, *alone);
+      }
+    }
     std::vector<NamedCheckpoint> all;
     for (const auto& [name, alone] : names) {
       auto newest = newest_checkpoint(name, alone);
@@ -224,26 +248,17 @@ Result<std::vector<NamedCheckpoint>> StoreCore::checkpoints() const {
   } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
 }
 
-// What a batch stored stays in the log: that it does not count any more stands in the file.
 Result<bool> StoreCore::remove_checkpoint(std::string_view name) const {
   try {
     if (auto open = check_open(); !open) { return std::unexpected(std::move(open.error())); }
-    if (auto good = check_checkpoint_name(name); !good) { return std::unexpected(std::move(good.error())); }
-    auto logged = logged_checkpoint(name);
-    if (!logged) { return std::unexpected(std::move(logged.error())); }
-    if (!*logged) { return engine::remove_checkpoint(environment_.files, folder_, name); }
-    auto file = CheckpointFile::open(environment_.files, folder_, name);
-    if (!file && file.error().code() == ErrorCode::kDamaged) {
-      auto gone = engine::remove_checkpoint(environment_.files, folder_, name);
-      if (!gone) { return gone; }
-      file = CheckpointFile::open(environment_.files, folder_, name);
-    }
-    if (!file) { return std::unexpected(std::move(file.error())); }
-    const auto& alone = (*file)->stored();
-    const bool was_there = !alone || alone->checkpoint || alone->behind != (*logged)->batch;
-    auto forgotten = (*file)->commit(std::nullopt, (*logged)->batch);
-    if (!forgotten) { return std::unexpected(std::move(forgotten.error())); }
-    return was_there;
+    return CheckpointFile::forget(environment_.files, folder_, name, [&]() -> Result<std::optional<Checkpoint>> {
+      const auto batch = find_checkpoint_in_log(name, Failed::kIsTold);
+      if (!batch) { return std::unexpected(batch.error()); }
+      if (!*batch) { return std::nullopt; }
+      auto proof = checkpoint_at(*batch);
+      if (!proof) { return std::unexpected(std::move(proof.error())); }
+      return *proof;
+    });
   } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
 }
 

@@ -144,15 +144,15 @@ Result<Receipt> Store::append(Subscription& consumer, Batch& batch, const Append
                                    "the subscription has no name to store its place under: subscribe with "
                                    "SubscribeOptions::resume"));
     }
-    if (!batch.empty()) {
-      const auto position = consumer.position();
-      // One that began ahead of the log has dealt with nothing yet.
-      if (!position || *position < consumer.impl_->end()) { batch.checkpoint(consumer.name(), position); }
-      return core_->append(batch, options);
-    }
+    if (auto ours = consumer.impl_->check_name(); !ours) { return std::unexpected(std::move(ours.error())); }
+    const auto position = consumer.position();
+    // One that began ahead of the log has dealt with nothing yet.
+    const bool has_dealt = !position || *position < consumer.impl_->end();
+    if (has_dealt && !batch.empty()) { batch.checkpoint(consumer.name(), position); }
     Result<Receipt> receipt;
     if (BatchAccess::asks_for_anything(batch)) { receipt = core_->append(batch, options); }
-    if (!receipt) { return receipt; }
+    if (!receipt || (receipt->count > 0 && !receipt->already_appended)) { return receipt; }
+    // It stored nothing.
     auto stored = consumer.commit();
     return stored ? std::move(receipt) : Result<Receipt>(std::unexpected(std::move(stored.error())));
   } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }

@@ -120,7 +120,7 @@ Status StoreCore::check_may_append() const {
 Result<Outcome> StoreCore::begin_append(const Batch& batch, const AppendOptions& options, Committer::Room room,
                                         bool attend) {
   if (auto writable = check_may_append(); !writable) { return std::unexpected(std::move(writable.error())); }
-  auto encoded = EncodedBatch::encode(batch);
+  auto encoded = EncodedBatch::encode(batch, log_id());
   if (!encoded) { return std::unexpected(std::move(encoded.error())); }
   if (options.recorded) {
     if (auto good = check_recorded(*options.recorded); !good) { return std::unexpected(std::move(good.error())); }

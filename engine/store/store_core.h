@@ -119,7 +119,8 @@ class StoreCore final : public LiveSource, public std::enable_shared_from_this<S
   Status check_live() const override;
   Result<Checkpoint> checkpoint_at(std::optional<Position> position) const override;  // checkpoints.cc
   Status check_checkpoint(const Checkpoint& checkpoint) const override;               // likewise
-  Result<std::optional<LoggedCheckpoint>> logged_checkpoint(std::string_view name) const override;  // likewise
+  Result<std::optional<LoggedCheckpoint>> logged_checkpoint(
+      std::string_view name, const std::optional<LoggedCheckpoint>& known) const override;  // likewise
   RecordedTime now() const override { return environment_.clock.now(); }
 
  private:
@@ -159,8 +160,11 @@ class StoreCore final : public LiveSource, public std::enable_shared_from_this<S
   // What was stored last: alone, or by a batch.
   [[nodiscard]] Result<std::optional<Checkpoint>> newest_checkpoint(std::string_view name,
                                                                     const std::optional<StoredCheckpoint>& alone) const;
-  // The first event of the batch that stored one last.
-  [[nodiscard]] Result<std::optional<Position>> find_checkpoint_in_log(std::string_view name) const;
+  // The first event of the batch that stored one last: durable. Whether one that a failure keeps from being so is an
+  // error, or not there.
+  enum class Failed : std::uint8_t { kIsTold, kIsLeftOut };
+  [[nodiscard]] Result<std::optional<Position>> find_checkpoint_in_log(std::string_view name, Failed failed) const;
+  [[nodiscard]] Result<Checkpoint> read_logged_checkpoint(std::string_view name, Position batch) const;
   // Those of a batch, before it is appended.
   [[nodiscard]] Status check_checkpoints(const Batch& batch) const;
   [[nodiscard]] FileId log_id() const;

@@ -26,12 +26,15 @@ class LiveSource : public ReadSource {
   [[nodiscard]] virtual Result<Checkpoint> checkpoint_at(std::optional<Position> position) const = 0;
   // kCheckpointUnknown: it is not of this log.
   [[nodiscard]] virtual Status check_checkpoint(const Checkpoint& checkpoint) const = 0;
-  // What a batch in the log stored as a checkpoint of this name last: durable when this returns.
+  // What a batch in the log stored as a checkpoint.
   struct LoggedCheckpoint {
-    Checkpoint batch;       // its first event
-    Checkpoint checkpoint;  // that it stored
+    Checkpoint batch;   // its first event
+    Checkpoint stored;  // with a log id of zeros if it is of this log: then its position is all
   };
-  [[nodiscard]] virtual Result<std::optional<LoggedCheckpoint>> logged_checkpoint(std::string_view name) const = 0;
+  // The last one of this name, durable when this returns; of what this process appended nothing is left aside.
+  // `known` is what this gave before. kStoreFailed: there may be one that is not durable and never will be.
+  [[nodiscard]] virtual Result<std::optional<LoggedCheckpoint>> logged_checkpoint(
+      std::string_view name, const std::optional<LoggedCheckpoint>& known) const = 0;
   // The time by which events are recorded.
   [[nodiscard]] virtual RecordedTime now() const = 0;
 };

@@ -254,12 +254,14 @@ Status SubscriptionImpl::commit() {
   const auto now = checkpoint();
   if (!now) { return std::unexpected(now.error()); }
   // What a batch stored last is older than what is committed now, and remembered as such; it may be the same.
-  const auto logged = source_->logged_checkpoint(name());
-  if (!logged) { return std::unexpected(logged.error()); }
-  if (!*logged) { return file_->commit(*now, std::nullopt); }
-  const auto& stored = file_->stored();
-  const bool is_newer = !stored || !stored->behind || stored->behind->position < (*logged)->batch.position;
-  return is_newer && (*logged)->checkpoint == *now ? Status() : file_->commit(*now, (*logged)->batch);
+  auto logged = source_->logged_checkpoint(name(), logged_);
+  if (!logged) { return std::unexpected(std::move(logged.error())); }
+  logged_ = std::move(*logged);
+  if (!logged_) { return file_->commit(*now, std::nullopt); }
+  const auto& alone = file_->stored();
+  const bool is_newer = !alone || !alone->behind || alone->behind->position < logged_->batch.position;
+  const bool is_same = logged_->stored.log_id == decltype(now->log_id){} && logged_->stored.position == now->position;
+  return is_newer && is_same && !file_->is_doubtful() ? Status() : file_->commit(*now, logged_->batch);
 }
 
 }  // namespace detail

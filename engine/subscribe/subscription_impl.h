@@ -50,6 +50,8 @@ class SubscriptionImpl {
   // What commit() writes to.
   void keep(std::unique_ptr<engine::CheckpointFile> file) { file_ = std::move(file); }
   [[nodiscard]] const std::string& name() const { return options_.resume; }
+  // Of the name, which there must be: that it is this subscription's alone.
+  [[nodiscard]] Status check_name() const { return file_->check_lock(); }
   [[nodiscard]] Result<Checkpoint> checkpoint() const;
   [[nodiscard]] Status commit();
 
@@ -80,9 +82,10 @@ class SubscriptionImpl {
   std::optional<RecordedTime> not_before_;  // nothing that was recorded before it is given
   std::uint64_t left_ = 0;                  // events of the run
   SubscriptionState state_ = SubscriptionState::kCatchingUp;
-  bool told_end_ = false;                         // that it has caught up, since it last had not
-  Position told_;                                 // next_ when a run was given last
-  std::unique_ptr<engine::CheckpointFile> file_;  // with SubscribeOptions::resume
+  bool told_end_ = false;                                       // that it has caught up, since it last had not
+  Position told_;                                               // next_ when a run was given last
+  std::unique_ptr<engine::CheckpointFile> file_;                // with SubscribeOptions::resume
+  std::optional<engine::LiveSource::LoggedCheckpoint> logged_;  // by that name, as far as commit() knows
 };
 
 }  // namespace tidemark::detail

@@ -71,7 +71,7 @@ class Batch {
   Batch& checkpoint(std::string_view name, std::optional<Position> position);
   // The same of any store: a consumer that reads another store and appends here keeps its place here, goes on from
   // Store::checkpoint(name) with SubscribeOptions::after, and so takes each event in once. kCheckpointUnknown at the
-  // append if it says to be of this store and is not.
+  // append if it says to be of this store's log and is not. (A backup has its store's log: it cannot take in from it.)
   Batch& checkpoint(std::string_view name, const Checkpoint& checkpoint);
 
   // What an append of this batch would be refused for whatever the store holds: kInvalidArgument, kLimitExceeded.

@@ -148,8 +148,9 @@ class Store {
   ~Store();
 
   // Appends and waits until the answer stands at the asked durability. Errors: kVersionConflict, kMatchConflict,
-  // kIdConflict, kInvalidArgument, kLimitExceeded, kClock, kNoSpace, kIo, kDamaged, kStopped, kReadOnly, kClosed,
-  // kStoreFailed, kOutOfMemory: nothing was appended. kOutcomeUnknown: perhaps, reopen and append the same batch again.
+  // kIdConflict, kCheckpointUnknown, kInvalidArgument, kLimitExceeded, kClock, kNoSpace, kIo, kDamaged, kStopped,
+  // kReadOnly, kClosed, kStoreFailed, kOutOfMemory: nothing was appended. kOutcomeUnknown: perhaps, reopen and append
+  // the same batch again.
   [[nodiscard]] Result<Receipt> append(const Batch& batch, const AppendOptions& options = {});
   // The short form: one stream.
   [[nodiscard]] Result<Receipt> append(std::string_view stream, Expect expect, std::span<const NewEvent> events,
@@ -161,8 +162,9 @@ class Store {
   // the batch's events, under the name that it was resumed by, so that after a crash both are there or neither and each
   // event it is given is answered once. Puts that into the batch (Batch::checkpoint). Without an event in the batch,
   // what else it asks for is checked and how far the consumer is stored alone, as by Subscription::commit(). After
-  // kOutcomeUnknown open the store and subscribe again: the consumer goes on where it has to. Errors: of append() and
-  // commit(), and kInvalidArgument for a subscription without a name or of another opening.
+  // an error the consumer is past events that nothing was appended for: append the batch again, or go back
+  // (Subscription::seek), or subscribe again; after kOutcomeUnknown open the store and subscribe again. Errors: of
+  // append() and commit(), and kInvalidArgument for a subscription without a name or of another opening.
   [[nodiscard]] Result<Receipt> append(Subscription& consumer, Batch& batch, const AppendOptions& options = {});
 
   // Gives the batch its place in the log and returns without waiting for the disk. The order of submissions from one
@@ -197,8 +199,9 @@ class Store {
   // there is none. Looks at as many events as the number of all has binary digits. kDamaged, kIo.
   [[nodiscard]] Result<Position> position_at(RecordedTime time) const;
   // How far the consumer of this name was when it stored that last (SubscribeOptions::resume, Batch::checkpoint);
-  // nothing if nothing is stored. Waits for a batch with one that is on its way to the disk. kInvalidArgument,
-  // kLimitExceeded, kDamaged, kIo, kClosed, kForked, kOutOfMemory.
+  // nothing if nothing is stored. Waits for a batch with one that is on its way to the disk. kCheckpointUnknown
+  // (the store was put back to an older copy, or a read-only opening does not see the end yet), kInvalidArgument,
+  // kLimitExceeded, kDamaged, kUnsupportedFormat, kIo, kClosed, kForked, kOutOfMemory.
   [[nodiscard]] Result<std::optional<Checkpoint>> checkpoint(std::string_view name) const;
   // All of them, in the byte order of their names. One that cannot be read is left out.
   [[nodiscard]] Result<std::vector<NamedCheckpoint>> checkpoints() const;

@@ -167,9 +167,9 @@ class Subscription {
   // was given before counts as dealt with then: commit after you have dealt with it. Where no event is durable yet, as
   // ahead of the log, there is nothing to store. After an error what was committed
   // before holds, or this; commit again. kInvalidArgument without a name, kLocked if the lock's file was removed,
-  // kNoSpace, and as checkpoint().
+  // kNoSpace, kStoreFailed (a batch that stored a place by this name may be lost), and as checkpoint(). Where events
+  // are appended for what was given, Store::append(subscription, batch) stores both at once.
   [[nodiscard]] Status commit();
-  // Where events are appended for what was given, Store::append(subscription, batch) stores both at once.
   // The name of SubscribeOptions::resume; empty without.
   [[nodiscard]] const std::string& name() const;
   // How many events of the log, matching or not, are durable and not read yet: what lies behind position(), but with

@@ -2,6 +2,7 @@
 // checkpoints: those that subscriptions and projections have stored in a store.
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "tidemark/tidemark.hpp"
@@ -15,18 +16,20 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Durable events behind it, whether they match or not. Its owner in another process may be ahead of what this opening
-// shows.
-std::uint64_t lag(const Checkpoint& checkpoint, Position durable) {
+// Durable events behind it, whether they match or not; nothing for a place in another store. Its owner in another
+// process may be ahead of what this opening shows.
+std::optional<std::uint64_t> lag(const Checkpoint& checkpoint, const StoreInfo& store) {
+  if (checkpoint.log_id != store.log_id) { return std::nullopt; }
   const Position next = checkpoint.position ? checkpoint.position->next() : Position();
-  return durable > next ? durable.value() - next.value() : 0;
+  return store.durable > next ? store.durable.value() - next.value() : 0;
 }
 
-std::string json_line(const NamedCheckpoint& one, Position durable) {
+std::string json_line(const NamedCheckpoint& one, const StoreInfo& store) {
   const auto& position = one.checkpoint.position;
+  const auto behind = lag(one.checkpoint, store);
   return one_line(Json{{"name", one.name},
                        {"position", position ? Json(position->value()) : Json()},
-                       {"lag", lag(one.checkpoint, durable)},
+                       {"lag", behind ? Json(*behind) : Json()},
                        {"checkpoint", to_string(one.checkpoint)}});
 }
 
@@ -35,10 +38,11 @@ std::string head_text(const Output& out) {
   return out.coloured() ? fmt::format("\033[2m{}\033[0m", head) : head;
 }
 
-std::string text_line(const NamedCheckpoint& one, Position durable) {
+std::string text_line(const NamedCheckpoint& one, const StoreInfo& store) {
   const auto& position = one.checkpoint.position;
+  const auto behind = lag(one.checkpoint, store);
   return fmt::format("{:>13}  {:>13}  {}", position ? with_separators(position->value()) : "-",
-                     with_separators(lag(one.checkpoint, durable)),
+                     behind ? with_separators(*behind) : "elsewhere",
                      printable(one.name, limits::kCheckpointNameBytesMax));
 }
 
@@ -49,11 +53,11 @@ Outcome<ExitCode> run_checkpoints_list(const PlainOptions& options) {
   if (!store) { return std::unexpected(store.error()); }
   const Result<std::vector<NamedCheckpoint>> checkpoints = store->checkpoints();
   if (!checkpoints) { return failed(checkpoints.error()); }
-  const Position durable = store->info().durable;
+  const StoreInfo info = store->info();
   Output out;
   if (!options.json && !checkpoints->empty()) { out.line(head_text(out)); }
   for (const NamedCheckpoint& one : *checkpoints) {
-    if (!out.line(options.json ? json_line(one, durable) : text_line(one, durable))) { break; }
+    if (!out.line(options.json ? json_line(one, info) : text_line(one, info))) { break; }
   }
   return out.finish(ExitCode::kWell);
 }
