@@ -209,29 +209,32 @@ class FolderMutator {
   // The table, the counts, the ends of names, the names.
   void change_body(MutableBytes segment, std::size_t at) {
     auto parts = parts_of(segment, at);
-    if (!parts || parts->body.size() < kBodyStartBytes) { return; }
+    if (!parts) { return; }
+    const bool has_checkpoints = (parts->header.flags & frame_flags::kCheckpoints) != 0;
+    const std::uint64_t start = kBodyStartBytes + (has_checkpoints ? kCheckpointCountBytes : 0);
+    if (parts->body.size() < start) { return; }
     const std::uint64_t streams = parts->table.size() / kTableEntryBytes;
-    const std::uint64_t names =
-        streams + load_as<std::uint32_t>(parts->body.data()) + load_as<std::uint32_t>(parts->body.data() + 4);
+    std::uint64_t names = streams;
+    for (std::uint64_t n = 0; n < start; n += 4) { names += load_as<std::uint32_t>(parts->body.data() + n); }
     switch (random_.below(4)) {
       case 0:
         return change_number(parts->table, {kTableEntryBytes * random_.below(streams), kTableEntryBytes}, random_, 512);
       case 1:
-        return change_number(parts->body, {4 * random_.below(2), 4}, random_, parts->body.size());
+        return change_number(parts->body, {4 * random_.below(start / 4), 4}, random_, parts->body.size());
       case 2:
-        return change_number(parts->body, {kBodyStartBytes + 4 * random_.below(names), 4}, random_, parts->body.size());
+        return change_number(parts->body, {start + 4 * random_.below(names), 4}, random_, parts->body.size());
       default:
-        return repeat_name(*parts, names);
+        return repeat_name(*parts, start, names);
     }
   }
 
   // Two names of one length that follow each other become the same.
-  void repeat_name(const FrameParts& parts, std::uint64_t names) {
+  void repeat_name(const FrameParts& parts, std::uint64_t start, std::uint64_t names) {
     const auto end_of = [&](std::uint64_t name) -> std::uint64_t {
-      const std::uint64_t at = kBodyStartBytes + 4 * name;
+      const std::uint64_t at = start + 4 * name;
       return at + 4 <= parts.body.size() ? load_as<std::uint32_t>(parts.body.data() + at) : 0;
     };
-    const std::uint64_t begin = kBodyStartBytes + 4 * names;
+    const std::uint64_t begin = start + 4 * names;
     for (std::uint64_t name = 1; name < std::min<std::uint64_t>(names, 64); ++name) {
       const std::uint64_t first = name == 1 ? 0 : end_of(name - 2);
       const std::uint64_t middle = end_of(name - 1);

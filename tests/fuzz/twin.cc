@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <map>
 
+#include "engine/format/names.h"
 #include "engine/format/segment.h"
 #include "tests/fuzz/targets.h"
+#include "tidemark/limits.hpp"
 
 namespace tidemark::fuzz {
 
@@ -123,12 +125,23 @@ Shown read_everything(const Store& store, bool may_be_damaged) {
     const auto found = by_stream.find(info.name);
     require(found != by_stream.end(), "streams() lists a stream without events");
     require(info.last_version.value() + 1 == found->second.size(), "streams() says another last version");
+    // Only a hostile file has a name that no append takes; nor does a query.
+    if (!engine::check_name("a stream", info.name, limits::kStreamNameBytesMax)) { continue; }
     const Shown one = show(store, Query::stream(info.name));
     require_same(one, {.events = found->second, .error = {}}, "a stream and the whole log", may_be_damaged);
   }
   for (const auto& [id, text] : ids) {
     const auto found = store.event_by_id(id);
     require(found.has_value() && found->has_value() && (*found)->id == id, "event_by_id() does not find an event");
+  }
+  const auto checkpoints = store.checkpoints();
+  require(checkpoints.has_value(), "checkpoints() fails");
+  for (const auto& [name, checkpoint] : *checkpoints) {
+    const auto one = store.checkpoint(name);
+    require(one.has_value() && *one == checkpoint, "a checkpoint is another one in the list");
+    const bool is_ours = checkpoint.log_id == store.info().log_id;
+    require(!is_ours || !checkpoint.position || checkpoint.position->value() < all.events.size(),
+            "a checkpoint of this log is behind its end");
   }
   return all;
 }
