@@ -13,7 +13,6 @@
 namespace tidemark::detail {
 
 using engine::Partition;
-using engine::PartitionFile;
 using platform::SteadyTime;
 
 namespace {
@@ -23,14 +22,27 @@ using Steady = std::chrono::steady_clock;
 
 // How often a member looks who else is there, and what was asked of the group.
 constexpr std::chrono::milliseconds kLookInterval{250};
-// How long what a partition's last member had seen may take to show in this opening, which follows another process.
-constexpr std::chrono::seconds kCatchUpPatience{1};
-constexpr std::chrono::milliseconds kShortRest{10};
+// What failed is not tried again before.
+constexpr std::chrono::milliseconds kShortestPause{100};
 
 std::chrono::milliseconds back_off(const MemberOptions& options, std::uint32_t tries) {
   auto wait = options.retry_first;
   for (std::uint32_t n = 1; n < tries && wait < options.retry_longest; ++n) { wait *= 2; }
   return std::min(wait, options.retry_longest);
+}
+
+// Errors after which there is nothing to try again.
+bool is_final(const Error& error) {
+  switch (error.code()) {
+    case ErrorCode::kStopped:
+    case ErrorCode::kClosed:
+    case ErrorCode::kForked:
+    case ErrorCode::kReadOnly:
+    case ErrorCode::kStoreFailed:
+      return true;
+    default:
+      return false;
+  }
 }
 
 }  // namespace
@@ -67,7 +79,7 @@ MemberImpl::MemberImpl(engine::GroupContext context, const MemberOptions& option
       state_(std::move(state)),
       scan_(context_.source, context_.group.query, SubscribeOptions{.access = context_.access}, context_.group.first),
       next_look_(now()),
-      last_flush_(now()) {}
+      next_flush_(now() + options.sync_interval) {}
 
 MemberImpl::~MemberImpl() {
   try {
@@ -88,15 +100,8 @@ Result<std::optional<Delivery>> MemberImpl::next(std::optional<SteadyTime> until
     if (stop.stop_requested()) {
       return std::unexpected(Error(ErrorCode::kStopped, "stopped while waiting for events"));
     }
-    if (auto gone = let_go_of_leaving(); !gone) { return std::unexpected(std::move(gone.error())); }
-    if (now() >= next_look_) {
-      auto looked = look_around(stop);
-      next_look_ = now() + kLookInterval;  // also if it fails: what else there is goes on meanwhile
-      if (!looked) { return std::unexpected(std::move(looked.error())); }
-    }
-    if (needs_flush() && now() - last_flush_ >= options_.sync_interval) {
-      if (auto flushed = flush(); !flushed) { return std::unexpected(std::move(flushed.error())); }
-    }
+    if (untold_ && now() >= tell_after_ && is_to_be_told(*untold_)) { return std::unexpected(*told_); }
+    if (auto kept = keep_up(stop); !kept && is_to_be_told(kept.error())) { return std::unexpected(*told_); }
     if (unacked() >= options_.max_unacked) {
       return std::unexpected(Error(ErrorCode::kBusy, std::to_string(unacked()) +
                                                          " events were given to this member and are neither "
@@ -104,19 +109,55 @@ Result<std::optional<Delivery>> MemberImpl::next(std::optional<SteadyTime> until
                                                          "raise MemberOptions::max_unacked"));
     }
     auto given = take_turn();
-    if (!given || *given) { return given; }
+    if (given ? given->has_value() : is_to_be_told(given.error())) { return given; }
     go_back_for_stalled();
     const SteadyTime wake = when_to_wake(until);
-    const bool is_idle = std::ranges::all_of(owned_, [](const auto& owned) { return owned->is_stalled; });
+    const bool is_idle =
+        now() < scan_after_ || std::ranges::all_of(owned_, [](const auto& owned) { return owned->is_stalled; });
     if (is_idle) {
       sleep(wake, stop);  // no partition, or none that could take an event
     } else {
       auto found = scan(wake, stop);
-      if (!found || *found) { return found; }
+      if (found ? found->has_value() : is_to_be_told(found.error())) { return found; }
     }
     // Nothing is said before all was looked at that was there; and what fell due meanwhile is given.
-    if (until && Steady::now() >= *until && (is_idle || scan_.read_until() >= goal)) { return take_turn(); }
+    if (until && Steady::now() >= *until && (is_idle || now() < scan_after_ || scan_.read_until() >= goal)) {
+      auto last = take_turn();
+      if (last || is_to_be_told(last.error())) { return last; }
+      return std::nullopt;
+    }
   }
+}
+
+// One thing that fails keeps nothing else from being done.
+Status MemberImpl::keep_up(const std::stop_token& stop) {
+  Status result = let_go_of_leaving();
+  if (now() >= next_look_) {
+    auto looked = look_around(stop);
+    next_look_ = now() + kLookInterval;
+    if (result) { result = std::move(looked); }
+  }
+  if (now() >= next_flush_ && needs_flush()) {
+    auto flushed = flush();
+    if (result) { result = std::move(flushed); }
+  }
+  return result;
+}
+
+SteadyTime MemberImpl::pause_after(unsigned failures) const {
+  return now() + std::max(kShortestPause, back_off(options_, failures));
+}
+
+bool MemberImpl::is_to_be_told(const Error& error) {
+  const bool is_same = told_ && told_->code() == error.code() && told_->system_error() == error.system_error();
+  if (is_same && !is_final(error) && now() < tell_after_) {
+    untold_ = error;
+    return false;
+  }
+  told_ = error;
+  untold_.reset();
+  tell_after_ = now() + kShortestPause;
+  return true;
 }
 
 // The soonest of what there is to wait for.
@@ -124,9 +165,11 @@ SteadyTime MemberImpl::when_to_wake(std::optional<SteadyTime> until) const {
   SteadyTime due = next_look_;
   for (const auto& owned : owned_) {
     if (owned->is_leaving) { continue; }
-    if (const auto next = owned->partition.next_due()) { due = std::min(due, *next); }
+    if (const auto next = owned->partition.next_due()) { due = std::min(due, std::max(*next, owned->held_until)); }
   }
-  if (needs_flush()) { due = std::min(due, last_flush_ + options_.sync_interval); }
+  if (needs_flush()) { due = std::min(due, next_flush_); }
+  if (now() < scan_after_) { due = std::min(due, scan_after_); }
+  if (untold_) { due = std::min(due, tell_after_); }
   const SteadyTime wake = Steady::now() + (std::max(due, now()) - now());
   return until ? std::min(*until, wake) : wake;
 }
@@ -136,106 +179,6 @@ void MemberImpl::sleep(SteadyTime until, const std::stop_token& stop) const {
   std::condition_variable_any nothing;
   std::unique_lock lock(mutex);
   nothing.wait_until(lock, stop, until, [] { return false; });
-}
-
-// --- which partitions
-
-Status MemberImpl::look_around(const std::stop_token& stop) {
-  if (auto ours = seat_.lock->check(); !ours) { return ours; }
-  const auto seats = engine::taken_seats(context_.files, folder_);
-  if (!seats) { return std::unexpected(seats.error()); }
-  const auto members = static_cast<std::uint32_t>(std::max<std::size_t>(seats->size(), 1));
-  const auto rank = static_cast<std::uint32_t>(std::ranges::lower_bound(*seats, seat_.number) - seats->begin());
-  const std::uint32_t partitions = context_.group.partitions;
-  const std::size_t share = partitions / members + (rank < partitions % members ? 1 : 0);
-
-  // More than its share goes to the others, what it took last first; what was to go and need not stays.
-  for (std::size_t i = 0; i < owned_.size(); ++i) { owned_[i]->is_leaving = i >= share; }
-  for (auto& owned : owned_) {
-    if (owned->is_leaving) { owned->is_stalled = true; }
-  }
-  Status result;
-  const std::size_t before = owned_.size();
-  const SteadyTime patience = Steady::now() + kCatchUpPatience;
-  for (std::uint32_t n = 0; n < partitions && owned_.size() < share; ++n) {
-    const std::uint32_t number = (rank * (partitions / members) + n) % partitions;
-    if (std::ranges::any_of(owned_, [&](const auto& owned) { return owned->number == number; })) { continue; }
-    auto taken = take(number, patience, stop);
-    if (!taken && taken.error().code() != ErrorCode::kLocked && result) { result = std::move(taken); }
-  }
-  if (owned_.size() > before) {  // before a slot is written over that may be the only one on stable storage
-    if (auto synced = state_->datasync(); !synced) {
-      owned_.resize(before);
-      for (auto& owned : owned_) { owned->file.not_synced(); }
-      return synced;
-    }
-    for (std::size_t i = before; i < owned_.size(); ++i) { owned_[i]->file.synced(); }
-  }
-  const auto requests = engine::replay_requests(context_.files, folder_, context_.group);
-  if (!requests) { return result ? std::unexpected(requests.error()) : result; }
-  look_for_replays(*requests);
-  return result;
-}
-
-// Whose progress lies past the end of what this opening shows is of a writer that is followed, a moment ahead; or of a
-// log that was put back since.
-Status MemberImpl::take(std::uint32_t number, SteadyTime patience, const std::stop_token& stop) {
-  auto lock = engine::lock_partition(context_.files, folder_, number);
-  if (!lock) { return std::unexpected(std::move(lock.error())); }
-  PartitionFile file(context_.files, folder_, state_, {.group_id = context_.group.group_id, .partition = number});
-  auto loaded = file.load();
-  if (!loaded) { return std::unexpected(std::move(loaded.error())); }
-  engine::PartitionProgress progress;
-  progress.next = context_.group.first;
-  progress.proof.log_id = context_.group.log_id;
-  if (loaded->progress) { progress = std::move(*loaded->progress); }
-  const auto& source = *context_.source;
-  Position reached = progress.next > context_.group.first ? progress.next : Position();
-  if (progress.proof.position) { reached = std::max(reached, progress.proof.position->next()); }
-  while (reached > scan_.end() && Steady::now() < patience && !stop.stop_requested() && source.check_open()) {
-    const std::uint32_t seen = source.moves();
-    if (reached > scan_.end()) { source.wait_for_move(seen, stop, std::min(patience, Steady::now() + kShortRest)); }
-  }
-  if (reached > scan_.end()) {
-    return std::unexpected(
-        Error(
-            ErrorCode::kCheckpointUnknown,
-            "the group is at position " + std::to_string(reached.value() - 1) +
-                ", and no event is known to be durable there: was the store put back to an older copy? Then remove the "
-                "group, and make it anew. (After a crash a writer's opening may know more than a read-only one)")
-            .with_path(folder_));
-  }
-  if (auto ours = source.check_checkpoint(progress.proof); !ours) { return ours; }
-  if (auto again = file.write_again(); !again) { return again; }
-  const Checkpoint proof = progress.proof;
-  const Position next = progress.next;
-  auto owned = std::make_unique<Owned>(Owned{.number = number,
-                                             .lock = std::move(*lock),
-                                             .file = std::move(file),
-                                             .partition = Partition(std::move(progress), std::move(loaded->parked)),
-                                             .proof = proof,
-                                             .stored_next = next,
-                                             .is_stalled = true,
-                                             .is_unwritten = true});
-  owned_.push_back(std::move(owned));
-  return {};
-}
-
-Status MemberImpl::let_go_of_leaving() {
-  const auto may_go = [](const auto& owned) { return owned->is_leaving && owned->partition.given() == 0; };
-  if (std::ranges::none_of(owned_, may_go)) { return {}; }
-  auto flushed = flush();  // what it leaves to the next one; it goes even if that fails
-  std::erase_if(owned_, may_go);
-  return flushed;
-}
-
-void MemberImpl::look_for_replays(std::uint64_t requests) {
-  for (auto& owned : owned_) {
-    if (requests == 0 || owned->partition.replayed() == requests) { continue; }
-    owned->partition.replay(requests);
-    owned->is_unwritten = owned->is_parked_unwritten = true;
-    (void)store(*owned);  // what is not stored now is with the next acknowledgement
-  }
 }
 
 // --- the log
@@ -258,7 +201,11 @@ void MemberImpl::go_back_for_stalled() {
 
 Result<std::optional<Delivery>> MemberImpl::scan(std::optional<SteadyTime> until, const std::stop_token& stop) {
   auto run = scan_.next(stop, until);
-  if (!run) { return std::unexpected(std::move(run.error())); }
+  if (!run) {
+    if (!is_final(run.error())) { scan_after_ = pause_after(++scan_failures_); }
+    return std::unexpected(std::move(run.error()));
+  }
+  scan_failures_ = 0;
   for (auto event = run->begin(); event != run->end(); ++event) {
     const Position position = event->position();
     const std::uint32_t number = engine::partition_of(event->stream(), context_.group.partitions);
@@ -272,6 +219,7 @@ Result<std::optional<Delivery>> MemberImpl::scan(std::optional<SteadyTime> until
       continue;
     }
     owned.partition.see(position, event->stream());
+    if (is_held(owned)) { continue; }
     const auto turn = owned.partition.ready(now());
     if (turn && turn->position == position && !is_given_too_often(owned, *turn)) {
       auto given = give(owned, position, *event);
@@ -297,25 +245,32 @@ bool MemberImpl::can_park(const Owned& owned, Position position) {
 }
 
 // Of what waits: for a retry, behind an event of its stream, parked and asked for again, or left by another member.
+// What fails waits, and keeps nothing else from being given.
 Result<std::optional<Delivery>> MemberImpl::take_turn() {
+  Status result;
   const std::size_t first = turn_;
   for (std::size_t n = 0; n < owned_.size(); ++n) {
     Owned& owned = *owned_[(first + n) % owned_.size()];
-    while (!owned.is_leaving) {
+    while (!owned.is_leaving && !is_held(owned)) {
       const auto turn = owned.partition.ready(now());
       if (!turn || turn->position >= scan_.end()) { break; }  // or not to be seen yet, in this opening
       turn_ = first + n + 1;
       if (is_given_too_often(owned, *turn)) {  // whoever had it died of it, or fell with the machine
         auto parked = park(owned, turn->position,
                            "given " + std::to_string(turn->tries) + " times, and never acknowledged or refused");
-        if (!parked) { return std::unexpected(std::move(parked.error())); }
+        if (!parked && result) { result = std::move(parked); }
         continue;
       }
       auto given = read_and_give(owned, turn->position);
-      if (!given) { return std::unexpected(std::move(given.error())); }
-      return std::move(*given);
+      if (given) {
+        if (!result) { untold_ = std::move(result.error()); }
+        return std::move(*given);
+      }
+      if (is_final(given.error())) { return std::unexpected(std::move(given.error())); }
+      if (result) { result = std::unexpected(std::move(given.error())); }
     }
   }
+  if (!result) { return std::unexpected(std::move(result.error())); }
   return std::nullopt;
 }
 
@@ -325,6 +280,7 @@ Result<Delivery> MemberImpl::read_and_give(Owned& owned, Position position) {
       {.from_position = position, .limit = 1, .visibility = Visibility::kDurable, .access = context_.access});
   const Event* const event = cursor.next();
   if (event != nullptr && event->position() == position) { return give(owned, position, *event); }
+  owned.partition.retry(position, pause_after(++owned.failures));
   if (!cursor.status()) { return std::unexpected(cursor.status().error()); }
   return std::unexpected(Error(ErrorCode::kDamaged, "the event at position " + std::to_string(position.value()) +
                                                         " was read before, and is not there any more"));
@@ -335,12 +291,15 @@ Result<Delivery> MemberImpl::give(Owned& owned, Position position, const Event& 
   Delivery given{.event = OwnedEvent(event), .replayed = owned.partition.is_replay(position)};
   owned.partition.give(position);
   given.tries = owned.partition.tries(position);
-  owned.is_unwritten = true;
-  owned.is_parked_unwritten = owned.is_parked_unwritten || given.replayed;
-  if (auto stored = store(owned); !stored) {
-    owned.partition.take_back(position, now());
+  owned.is_unwritten = owned.is_unwritten || !given.replayed;
+  auto stored = given.replayed ? store_parked(owned) : store_progress(owned);
+  if (!stored) {
+    const SteadyTime again = pause_after(++owned.failures);
+    owned.partition.take_back(position, again);
+    if (!given.replayed) { owned.held_until = again; }  // what is parked stands in a file of its own
     return std::unexpected(std::move(stored.error()));
   }
+  owned.failures = 0;
   return given;
 }
 
@@ -366,14 +325,19 @@ Status MemberImpl::ack(std::span<const Position> positions) {
   }
   for (const Position position : sorted) {
     Owned& owned = *owner_of_given(position);
-    owned.is_unwritten = true;
-    owned.is_parked_unwritten = owned.is_parked_unwritten || owned.partition.is_replay(position);
+    (owned.partition.is_replay(position) ? owned.is_parked_touched : owned.is_touched) = true;
     owned.partition.done(position);
   }
   Status result;
   for (auto& owned : owned_) {
-    if (!owned->is_unwritten) { continue; }
-    if (auto stored = store(*owned); !stored && result) { result = std::move(stored); }
+    const bool is_parked_touched = std::exchange(owned->is_parked_touched, false);
+    const bool is_touched = std::exchange(owned->is_touched, false);
+    owned->is_parked_unwritten = owned->is_parked_unwritten || is_parked_touched;
+    owned->is_unwritten = owned->is_unwritten || is_touched;
+    auto parked = is_parked_touched ? store_parked(*owned) : Status();
+    auto progress = is_touched ? store_progress(*owned) : Status();
+    if (!parked && result) { result = std::move(parked); }
+    if (!progress && result) { result = std::move(progress); }
   }
   return result;
 }
@@ -402,32 +366,56 @@ Status MemberImpl::park(Owned& owned, Position position, std::string_view reason
                                              " events are parked in partition " + std::to_string(owned.number) +
                                              " of the group, so this one is retried: mend what fails and replay them"));
   }
-  owned.partition.park(position, context_.clock.now(), reason.substr(0, engine::kParkedReasonBytesMax));
-  owned.is_unwritten = owned.is_parked_unwritten = true;
-  return store(owned);
+  // What is parked is there to be found before the event counts as dealt with. If that fails it is an event that waits,
+  // so that the others of its partition go on.
+  const auto entry =
+      owned.partition.to_park(position, context_.clock.now(), reason.substr(0, engine::kParkedReasonBytesMax));
+  if (auto parked = store_parked(owned, &entry); !parked) {
+    owned.partition.retry(position, pause_after(++owned.failures));
+    return parked;
+  }
+  owned.failures = 0;
+  owned.partition.park(entry);
+  owned.is_unwritten = true;
+  return store_progress(owned);
 }
 
 // --- what is stored
 
-// What is parked comes first: it counts as dealt with only once it is there to be found.
-Status MemberImpl::store(Owned& owned) {
+Status MemberImpl::store_parked(Owned& owned, const engine::ParkedEntry* more) {
   if (auto ours = owned.lock->check(); !ours) { return ours; }
-  if (owned.is_parked_unwritten) {
-    if (auto written = owned.file.write_parked(owned.partition.parked()); !written) { return written; }
-    owned.is_parked_unwritten = false;
+  if (auto written = owned.file.write_parked(owned.partition.parked(more)); !written) {
+    owned.is_parked_unwritten = owned.is_parked_unwritten || owned.file.is_parked_doubtful();
+    return written;
   }
+  owned.is_parked_unwritten = false;
+  owned.stored_replayed = owned.partition.replayed();
+  return {};
+}
+
+Status MemberImpl::store_progress(Owned& owned) {
+  if (auto ours = owned.lock->check(); !ours) { return ours; }
   engine::PartitionProgress progress = owned.partition.progress();
   const Position next = progress.next;
   progress.proof = owned.proof;
+  progress.replayed = owned.stored_replayed;  // a wish was followed once the list of what is parked says so
   if (auto written = owned.file.write(std::move(progress)); !written) { return written; }
   owned.stored_next = next;
-  owned.is_unwritten = false;
+  owned.is_unwritten = owned.stored_replayed != owned.partition.replayed();
   return {};
+}
+
+// What is parked comes first: its file says more than the slot if only one of them can be written.
+Status MemberImpl::store(Owned& owned) {
+  auto parked = owned.is_parked_unwritten ? store_parked(owned) : Status();
+  auto progress = store_progress(owned);
+  return parked ? progress : parked;
 }
 
 bool MemberImpl::needs_flush() const {
   return std::ranges::any_of(owned_, [](const auto& owned) {
-    return owned->is_unwritten || owned->file.needs_sync() || owned->partition.next() != owned->stored_next;
+    return owned->is_unwritten || owned->is_parked_unwritten || owned->file.needs_sync() ||
+           owned->partition.next() != owned->stored_next;
   });
 }
 
@@ -446,12 +434,20 @@ Status MemberImpl::prove(Owned& owned) {
 Status MemberImpl::flush() {
   if (has_left_) { return std::unexpected(Error(ErrorCode::kClosed, "the member has left its group")); }
   if (auto open = context_.source->check_open(); !open && open.error().code() == ErrorCode::kForked) { return open; }
-  last_flush_ = now();
+  auto flushed = flush_all();
+  flush_failures_ = flushed ? 0 : flush_failures_ + 1;
+  next_flush_ = now() + options_.sync_interval;
+  if (!flushed) { next_flush_ = std::max(next_flush_, pause_after(flush_failures_)); }
+  return flushed;
+}
+
+Status MemberImpl::flush_all() {
   Status result;
   for (auto& owned : owned_) {
     // Without a newer proof the older one holds: a store that is closed gives none.
     (void)prove(*owned);
-    if (!owned->is_unwritten && !owned->file.needs_write() && owned->partition.next() == owned->stored_next) {
+    if (!owned->is_unwritten && !owned->is_parked_unwritten && !owned->file.needs_write() &&
+        owned->partition.next() == owned->stored_next) {
       continue;
     }
     if (auto stored = store(*owned); !stored && result) { result = std::move(stored); }

@@ -71,12 +71,19 @@ class MemberImpl {
     bool is_stalled = false;           // the scan passed it by
     bool is_unwritten = false;         // its progress changed since it was written
     bool is_parked_unwritten = false;  // likewise what is parked
+    bool is_touched = false;           // by what is acknowledged just now
+    bool is_parked_touched = false;    // likewise
+    std::uint64_t stored_replayed = 0;
+    unsigned failures = 0;                                          // in a row
+    platform::SteadyTime held_until = platform::SteadyTime::min();  // nothing of it is given: it could not be written
   };
   using Partitions = std::vector<std::unique_ptr<Owned>>;
 
   MemberImpl(engine::GroupContext context, const MemberOptions& options, engine::GroupSeat seat,
              std::shared_ptr<platform::File> state);
 
+  // What there is to do beside giving, as far as it is due.
+  [[nodiscard]] Status keep_up(const std::stop_token& stop);
   // Whose turn it is to have which partition.
   [[nodiscard]] Status look_around(const std::stop_token& stop);
   // patience: how long it may wait for this opening to show what the partition's last member had seen.
@@ -96,9 +103,18 @@ class MemberImpl {
   [[nodiscard]] static bool can_park(const Owned& owned, Position position);
   [[nodiscard]] Status park(Owned& owned, Position position, std::string_view reason);
 
+  [[nodiscard]] Status store_parked(Owned& owned, const engine::ParkedEntry* more = nullptr);
+  [[nodiscard]] Status store_progress(Owned& owned);
   [[nodiscard]] Status store(Owned& owned);
   [[nodiscard]] bool needs_flush() const;
+  [[nodiscard]] Status flush_all();
   [[nodiscard]] Status prove(Owned& owned);
+  // What failed is tried again after this.
+  [[nodiscard]] platform::SteadyTime pause_after(unsigned failures) const;
+  [[nodiscard]] bool is_held(const Owned& owned) const { return now() < owned.held_until; }
+  // Whether next() gives it now. The same error again is kept for a while, so that who goes on at once after an error
+  // does not turn in circles; it is given by a later call, unless another came since.
+  [[nodiscard]] bool is_to_be_told(const Error& error);
   [[nodiscard]] Owned* owner_of_given(Position position);
   [[nodiscard]] Status check_usable() const;
   [[nodiscard]] platform::SteadyTime when_to_wake(std::optional<platform::SteadyTime> until) const;
@@ -114,7 +130,13 @@ class MemberImpl {
   SubscriptionImpl scan_;
   std::size_t turn_ = 0;  // the partition that is asked first
   platform::SteadyTime next_look_;
-  platform::SteadyTime last_flush_;
+  platform::SteadyTime next_flush_;
+  unsigned flush_failures_ = 0;  // in a row
+  platform::SteadyTime scan_after_ = platform::SteadyTime::min();
+  unsigned scan_failures_ = 0;  // in a row
+  std::optional<Error> told_;   // by next(), last
+  platform::SteadyTime tell_after_ = platform::SteadyTime::min();
+  std::optional<Error> untold_;
   bool has_left_ = false;
 };
 

@@ -139,17 +139,20 @@ void Partition::retry(Position position, Time due) {
   ready_.emplace(due, position);
 }
 
-void Partition::park(Position position, RecordedTime now, std::string_view reason) {
-  Entry& given = entry(position);
-  ParkedEntry& parked = parked_[position];
-  parked = {.position = position,
-            .parked = now,
-            .tries = given.tries,
-            .wanted = false,
-            .stream = given.queue->first,
-            .reason = std::string(reason)};
-  leave_queue(position, given);
-  replays_.erase(position);
+ParkedEntry Partition::to_park(Position position, RecordedTime now, std::string_view reason) const {
+  const Entry& given = *find(position);
+  return {.position = position,
+          .parked = now,
+          .tries = given.tries,
+          .wanted = false,
+          .stream = given.queue->first,
+          .reason = std::string(reason)};
+}
+
+void Partition::park(const ParkedEntry& entry) {
+  parked_.insert_or_assign(entry.position, entry);
+  leave_queue(entry.position, this->entry(entry.position));
+  replays_.erase(entry.position);
   trim();
 }
 
@@ -196,9 +199,17 @@ PartitionProgress Partition::progress() const {
   return progress;
 }
 
-std::vector<ParkedEntry> Partition::parked() const {
+std::vector<ParkedEntry> Partition::parked(const ParkedEntry* more) const {
   std::vector<ParkedEntry> all;
-  for (const auto& [position, entry] : parked_) { all.push_back(entry); }
+  all.reserve(parked_.size() + 1);
+  for (const auto& [position, entry] : parked_) {
+    if (more != nullptr && more->position <= position) {
+      all.push_back(*std::exchange(more, nullptr));
+      if (all.back().position == position) { continue; }
+    }
+    all.push_back(entry);
+  }
+  if (more != nullptr) { all.push_back(*more); }
   return all;
 }
 

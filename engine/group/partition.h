@@ -67,14 +67,17 @@ class Partition {
   // done is parked no more.
   void done(Position position);
   void retry(Position position, Time due);
-  void park(Position position, RecordedTime now, std::string_view reason);
+  void park(const ParkedEntry& entry);
+  // What park() would keep of it.
+  [[nodiscard]] ParkedEntry to_park(Position position, RecordedTime now, std::string_view reason) const;
   // All that is parked is to be given again, once all before it is done; request: the number of that wish.
   void replay(std::uint64_t request);
 
   // What is to be stored. Of the partition's events all before this are done.
   [[nodiscard]] Position next() const;
   [[nodiscard]] PartitionProgress progress() const;  // without generation and proof
-  [[nodiscard]] std::vector<ParkedEntry> parked() const;
+  // Rising; with this one more, or in its place.
+  [[nodiscard]] std::vector<ParkedEntry> parked(const ParkedEntry* more = nullptr) const;
   [[nodiscard]] std::size_t parked_count() const { return parked_.size(); }
   [[nodiscard]] std::uint64_t replayed() const { return replayed_; }
 

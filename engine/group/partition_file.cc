@@ -112,7 +112,10 @@ Result<std::vector<ParkedEntry>> PartitionFile::load_parked() {
 }
 
 Status PartitionFile::write_parked(const std::vector<ParkedEntry>& parked) {
-  return replace_file(files_, parked_path(), encode_parked(name_, parked));
+  bool is_replaced = false;
+  auto written = replace_file(files_, parked_path(), encode_parked(name_, parked), &is_replaced);
+  is_parked_doubtful_ = !written && (is_replaced || is_parked_doubtful_);
+  return written;
 }
 
 Status check_state_size(platform::File& state, std::uint32_t partitions, const std::filesystem::path& folder) {
@@ -125,7 +128,8 @@ Status check_state_size(platform::File& state, std::uint32_t partitions, const s
                              .with_path(folder / kGroupStateName));
 }
 
-Status replace_file(platform::FileSystem& files, const std::filesystem::path& path, std::span<const std::byte> bytes) {
+Status replace_file(platform::FileSystem& files, const std::filesystem::path& path, std::span<const std::byte> bytes,
+                    bool* replaced) {
   const std::filesystem::path temporary = path.string() + std::string(kGroupTemporarySuffix);
   if (auto gone = files.unlink(temporary); !gone && gone.error().code() != ErrorCode::kNotFound) { return gone; }
   auto file = files.open(temporary, platform::OpenMode::kCreate);
@@ -137,6 +141,7 @@ Status replace_file(platform::FileSystem& files, const std::filesystem::path& pa
     (void)files.unlink(temporary);  // it must not keep a full disk full
     return done;
   }
+  if (replaced != nullptr) { *replaced = true; }
   return files.sync_folder(path.parent_path());
 }
 

@@ -47,8 +47,10 @@ class PartitionFile {
   [[nodiscard]] bool needs_sync() const { return is_doubtful_ || newest_ != synced_; }
   [[nodiscard]] bool needs_write() const { return is_doubtful_; }
 
-  // Replaces all of them; on stable storage when it succeeds. After an error the ones there before stand, or these.
+  // Replaces all of them; on stable storage when it succeeds. After an error the ones there before stand, or these if
+  // the list is in doubt.
   [[nodiscard]] Status write_parked(const std::vector<ParkedEntry>& parked);
+  [[nodiscard]] bool is_parked_doubtful() const { return is_parked_doubtful_; }
 
  private:
   [[nodiscard]] Result<std::vector<ParkedEntry>> load_parked();
@@ -64,6 +66,7 @@ class PartitionFile {
   std::optional<unsigned> newest_;
   std::optional<unsigned> synced_;
   bool is_doubtful_ = false;
+  bool is_parked_doubtful_ = false;
 };
 
 // kDamaged: the file of a group's progress is shorter than it was made.
@@ -71,9 +74,9 @@ class PartitionFile {
                                       const std::filesystem::path& folder);
 
 // Puts a file with these bytes in the place of the one of this name, or there if there is none; on stable storage, name
-// and all, when it succeeds. After an error the one before stands, or this.
+// and all, when it succeeds. After an error the one before stands, or this if `replaced` says so.
 [[nodiscard]] Status replace_file(platform::FileSystem& files, const std::filesystem::path& path,
-                                  std::span<const std::byte> bytes);
+                                  std::span<const std::byte> bytes, bool* replaced = nullptr);
 // All of a file; nothing if there is none. kDamaged if it has more bytes.
 [[nodiscard]] Result<std::optional<std::vector<std::byte>>> read_file(platform::FileSystem& files,
                                                                       const std::filesystem::path& path,

@@ -92,12 +92,18 @@ class MemberImpl;
 // later, and what it had been given and not acknowledged is given again, to whoever has the partition then. So every
 // event is dealt with at least once, and none that was acknowledged comes again (but see MemberOptions::sync_interval).
 //
-//   while (auto given = member.next(stop)) {
-//     if (auto done = handle(given->event); done) {
-//       (void)member.ack(given->event.position);
-//     } else {
-//       (void)member.nack(given->event.position, done.error().message());
+//   for (;;) {
+//     auto given = member.next(stop);
+//     if (!given) {
+//       const ErrorCode code = given.error().code();
+//       if (code == ErrorCode::kStopped || code == ErrorCode::kClosed) { break; }
+//       report(given.error());  // a full disk, a damaged event: the rest goes on, and this is tried again
+//       continue;
 //     }
+//     const Position position = given->event.position;
+//     auto done = handle(given->event);
+//     auto said = done ? member.ack(position) : member.nack(position, done.error().message());
+//     if (!said) { report(said.error()); }
 //   }
 //
 // A member belongs to one thread at a time: let more work go on at once by more members. It looks after its partitions
@@ -116,7 +122,10 @@ class Member {
   // Waits for an event. kBusy: max_unacked were given and are neither acknowledged nor refused. kStopped, kClosed,
   // kForked, kReadOnly (the end of what was salvaged), kLocked (somebody removed the group's files), kDamaged,
   // kCheckpointUnknown (the store was put back to an older copy), kNoSpace, kIo, kOutOfMemory, and what a subscription
-  // gives. After an error the next call goes on.
+  // gives. After an error the next call goes on: what failed waits for retry_first (100 ms at least), then twice as
+  // long each time, and what it does not concern is given meanwhile. An error that stands is told once for each
+  // attempt, and the same one not again within 100 ms, so a loop that goes on after errors does not turn in circles. It
+  // ends for good with kStopped, kClosed, kForked, kReadOnly and kStoreFailed.
   [[nodiscard]] Result<Delivery> next(const std::stop_token& stop = {});
   // The same for at most so long: then nothing. Zero or less looks and does not wait.
   [[nodiscard]] Result<std::optional<Delivery>> next_for(std::chrono::nanoseconds timeout,
@@ -124,11 +133,12 @@ class Member {
 
   // Dealt with. kInvalidArgument: it was not given to this member, or something was said of it already; then none of
   // them counts. After another error (kNoSpace, kIo, …) it counts, and is stored with the next one that can be: if the
-  // process dies before, it is given again.
+  // process dies before, it is given again. Errors of other partitions' files are not told here.
   [[nodiscard]] Status ack(Position position);
   [[nodiscard]] Status ack(std::span<const Position> positions);
   // Not dealt with; the reason, of which 255 bytes are kept, is for people. kLimitExceeded: as much is parked as can
-  // be, so it is retried. Else as ack().
+  // be, so it is retried. An event that cannot be parked (kNoSpace, …) is not: it is given again later, or parked then
+  // if it was given often enough; its stream waits, and no other. Else as ack().
   [[nodiscard]] Status nack(Position position, std::string_view reason, Nack how = Nack::kRetry);
 
   // All that was acknowledged outlives a loss of power when this succeeds.
