@@ -199,6 +199,38 @@ void MemberImpl::go_back_for_stalled() {
   if (first < scan_.read_until()) { scan_.seek(first); }  // the others leave out what they have seen
 }
 
+void MemberImpl::skip_what_was_seen() {
+  std::optional<Position> first;
+  for (const auto& owned : owned_) {
+    if (!owned->is_stalled) { first = std::min(first.value_or(owned->partition.seen()), owned->partition.seen()); }
+  }
+  if (first && *first > scan_.read_until()) { scan_.seek(*first); }
+}
+
+Status MemberImpl::refill(Owned& owned) {
+  while (const auto shortage = owned.partition.shortage(now())) {
+    auto query = Query::stream(shortage->stream);
+    if (const auto& items = context_.group.query.items(); !items.empty()) { query = query.any_of(items); }
+    CursorImpl cursor(context_.source, query,
+                      {.from_position = shortage->from,
+                       .limit = Partition::kStreamWaitingMax,
+                       .visibility = Visibility::kDurable,
+                       .access = context_.access});
+    std::vector<Position> more;
+    const Event* event = cursor.next();
+    for (; event != nullptr && event->position() < owned.partition.seen(); event = cursor.next()) {
+      more.push_back(event->position());
+    }
+    const bool is_all = cursor.status() && more.size() < Partition::kStreamWaitingMax;
+    if (!cursor.status() && more.empty()) {
+      owned.partition.refill_later(shortage->stream, pause_after(++owned.failures));
+      return cursor.status();
+    }
+    owned.partition.refill(shortage->stream, more, is_all);
+  }
+  return {};
+}
+
 Result<std::optional<Delivery>> MemberImpl::scan(std::optional<SteadyTime> until, const std::stop_token& stop) {
   auto run = scan_.next(stop, until);
   if (!run) {
@@ -206,6 +238,7 @@ Result<std::optional<Delivery>> MemberImpl::scan(std::optional<SteadyTime> until
     return std::unexpected(std::move(run.error()));
   }
   scan_failures_ = 0;
+  bool is_one_stalled = false;
   for (auto event = run->begin(); event != run->end(); ++event) {
     const Position position = event->position();
     const std::uint32_t number = engine::partition_of(event->stream(), context_.group.partitions);
@@ -215,7 +248,7 @@ Result<std::optional<Delivery>> MemberImpl::scan(std::optional<SteadyTime> until
     if (owned.is_stalled || position < owned.partition.seen()) { continue; }
     if (!owned.partition.has_room(position)) {
       owned.partition.pass(position);
-      owned.is_stalled = true;
+      owned.is_stalled = is_one_stalled = true;
       continue;
     }
     owned.partition.see(position, event->stream());
@@ -224,12 +257,14 @@ Result<std::optional<Delivery>> MemberImpl::scan(std::optional<SteadyTime> until
     if (turn && turn->position == position && !is_given_too_often(owned, *turn)) {
       auto given = give(owned, position, *event);
       pass_scanned();
+      if (is_one_stalled) { skip_what_was_seen(); }
       if (!given) { return std::unexpected(std::move(given.error())); }
       return std::move(*given);
     }
     if (turn) { break; }
   }
   pass_scanned();
+  if (is_one_stalled) { skip_what_was_seen(); }
   return std::nullopt;
 }
 
@@ -251,6 +286,7 @@ Result<std::optional<Delivery>> MemberImpl::take_turn() {
   const std::size_t first = turn_;
   for (std::size_t n = 0; n < owned_.size(); ++n) {
     Owned& owned = *owned_[(first + n) % owned_.size()];
+    if (auto filled = owned.is_leaving ? Status() : refill(owned); !filled && result) { result = std::move(filled); }
     while (!owned.is_leaving && !is_held(owned)) {
       const auto turn = owned.partition.ready(now());
       if (!turn || turn->position >= scan_.end()) { break; }  // or not to be seen yet, in this opening

@@ -93,6 +93,10 @@ class MemberImpl {
 
   // Makes the scan go on where the partition that is farthest back stands.
   void go_back_for_stalled();
+  // What all that can take events have seen is not read again.
+  void skip_what_was_seen();
+  // Looks up what a stream goes on with that had too many events waiting for all to be kept.
+  [[nodiscard]] Status refill(Owned& owned);
   [[nodiscard]] Result<std::optional<Delivery>> take_turn();
   [[nodiscard]] Result<std::optional<Delivery>> scan(std::optional<platform::SteadyTime> until,
                                                      const std::stop_token& stop);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/group/partition.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace tidemark::engine {
 
 Partition::Partition(PartitionProgress stored, std::vector<ParkedEntry> parked, std::size_t window)
@@ -15,7 +18,7 @@ Partition::Partition(PartitionProgress stored, std::vector<ParkedEntry> parked, 
 
 // One always goes in, so that a partition cannot be stuck by what it was loaded with.
 bool Partition::has_room(Position position) const {
-  return known_.contains(position) || entries_.empty() || entries_.size() + known_.size() < window_;
+  return known_.contains(position) || entries_.empty() || (stored() < window_ && entries_.size() < kWaitingMax);
 }
 
 void Partition::pass(Position end) {
@@ -31,39 +34,100 @@ void Partition::see(Position position, std::string_view stream) {
   known_.erase(known_.begin(), known_.upper_bound(position));
   // Parked before a crash: its list says so, whether the rest was stored or not.
   const bool is_done = before.done != 0 || parked_.contains(position);
-  if ((is_done && entries_.empty()) || (is_done && before.done == 0)) {
+  if (is_done) {
+    const bool is_first = entries_.empty() && passed_by_.empty();
+    if (!is_first && before.done != 0) {
+      entries_[position].state = State::kDone;
+      ++stored_;
+    }
     want_parked();
     return;
   }
+  const auto queue = queues_.find(stream);
+  if (queue != queues_.end()) {
+    if (queue->second.more) { return; }
+    // Where many streams wait, few of each do.
+    const std::size_t most = entries_.size() < kWaitingMax / 2 ? kStreamWaitingMax : 1;
+    if (before.tries == 0 && queue->second.waiting.size() >= most) {
+      pass_by(queue, position);
+      return;
+    }
+  }
   Entry& added = entries_[position];
   added.tries = before.tries;
-  if (is_done) {
-    added.state = State::kDone;
-  } else {
-    enqueue(position, added, stream);
+  if (added.tries > 0) { ++stored_; }
+  enqueue(position, added, stream);
+}
+
+void Partition::pass_by(Queues::iterator queue, Position from) {
+  queue->second.more = from;
+  passed_by_.emplace(from, queue);
+}
+
+std::optional<Partition::Shortage> Partition::shortage(Time now) const {
+  if (short_.empty() || short_.begin()->first > now) { return std::nullopt; }
+  const auto queue = queues_.find(short_.begin()->second);
+  return Shortage{.stream = queue->first, .from = *queue->second.more};
+}
+
+void Partition::refill(const std::string& stream, std::span<const Position> more, bool is_all) {
+  const auto queue = queues_.find(stream);
+  const Position from = *queue->second.more;
+  short_.erase({queue->second.refill_at, queue->first});
+  passed_by_.erase(from);
+  queue->second.more.reset();
+  for (const Position position : more) {
+    // What is done already was stored by who had the partition before.
+    if (entries_.contains(position) || parked_.contains(position)) { continue; }
+    enqueue(position, entries_[position], stream);
   }
+  if (!is_all) { pass_by(queue, more.empty() ? from : more.back().next()); }
+  if (queue->second.waiting.empty()) {
+    if (is_all) {
+      queues_.erase(queue);
+    } else {
+      short_.emplace(queue->second.refill_at, queue->first);
+    }
+  }
+  trim();
+}
+
+void Partition::refill_later(const std::string& stream, Time due) {
+  const auto queue = queues_.find(stream);
+  short_.erase({queue->second.refill_at, queue->first});
+  queue->second.refill_at = due;
+  short_.emplace(due, queue->first);
+}
+
+std::set<Partition::Due>& Partition::ready_set(Position position, const Entry& entry) {
+  return entry.tries > 0 || is_replay(position) ? ready_ : untried_;
 }
 
 void Partition::enqueue(Position position, Entry& entry, std::string_view stream) {
   auto queue = queues_.find(stream);
-  if (queue == queues_.end()) { queue = queues_.emplace(stream, std::deque<Position>()).first; }
+  if (queue == queues_.end()) { queue = queues_.emplace(stream, Queue()).first; }
   entry.queue = queue;
-  queue->second.push_back(position);
-  if (queue->second.size() == 1) { ready_.emplace(entry.due, position); }
+  queue->second.waiting.push_back(position);
+  if (queue->second.waiting.size() == 1) { ready_set(position, entry).emplace(entry.due, position); }
 }
 
 // The next of its stream has its turn.
 void Partition::leave_queue(Position position, Entry& entry) {
-  auto& queue = entry.queue->second;
-  queue.pop_front();
-  if (queue.empty()) {
-    queues_.erase(entry.queue);
-  } else {
-    ready_.emplace(this->entry(queue.front()).due, queue.front());
-  }
+  ready_set(position, entry).erase({entry.due, position});
   if (entry.state == State::kGiven) { --given_; }
-  ready_.erase({entry.due, position});
+  if (!is_replay(position) && !is_stored(entry)) { ++stored_; }
   entry.state = State::kDone;
+  Queue& queue = entry.queue->second;
+  queue.waiting.pop_front();
+  if (!queue.waiting.empty()) {
+    const Position next = queue.waiting.front();
+    const Entry& turn = this->entry(next);
+    ready_set(next, turn).emplace(turn.due, next);
+  } else if (queue.more) {
+    short_.emplace(queue.refill_at, entry.queue->first);
+  } else {
+    queues_.erase(entry.queue);
+  }
 }
 
 Partition::Entry& Partition::entry(Position position) {
@@ -77,19 +141,38 @@ const Partition::Entry* Partition::find(Position position) const {
   return found == entries_.end() ? nullptr : &found->second;
 }
 
+// Where the slot is full, of what was never given only the first of all goes on: it makes room.
+std::optional<Partition::Due> Partition::soonest() const {
+  std::optional<Due> soonest;
+  if (!ready_.empty()) { soonest = *ready_.begin(); }
+  if (untried_.empty()) { return soonest; }
+  Due untried = *untried_.begin();
+  if (stored() >= window_) {
+    const auto first = entries_.find(next());
+    if (first == entries_.end()) { return soonest; }
+    untried = {first->second.due, first->first};
+    if (!untried_.contains(untried)) { return soonest; }
+  }
+  return soonest ? std::min(*soonest, untried) : untried;
+}
+
 std::optional<Partition::Turn> Partition::ready(Time now) const {
-  if (ready_.empty() || ready_.begin()->first > now) { return std::nullopt; }
-  const Position position = ready_.begin()->second;
-  return Turn{.position = position, .tries = tries(position)};
+  const auto due = soonest();
+  if (!due || due->first > now) { return std::nullopt; }
+  return Turn{.position = due->second, .tries = tries(due->second)};
 }
 
 std::optional<Partition::Time> Partition::next_due() const {
-  return ready_.empty() ? std::nullopt : std::optional(ready_.begin()->first);
+  std::optional<Time> due;
+  if (const auto next = soonest()) { due = next->first; }
+  if (!short_.empty()) { due = std::min(due.value_or(Time::max()), short_.begin()->first); }
+  return due;
 }
 
 void Partition::give(Position position) {
   Entry& given = entry(position);
-  ready_.erase({given.due, position});
+  ready_set(position, given).erase({given.due, position});
+  if (!is_replay(position) && !is_stored(given)) { ++stored_; }
   given.state = State::kGiven;
   ++given.tries;
   ++given_;
@@ -99,7 +182,11 @@ void Partition::give(Position position) {
 void Partition::take_back(Position position, Time now) {
   Entry& given = entry(position);
   --given.tries;
-  if (is_replay(position)) { parked_.at(position).tries = given.tries; }
+  if (is_replay(position)) {
+    parked_.at(position).tries = given.tries;
+  } else if (given.tries == 0) {
+    --stored_;
+  }
   retry(position, now);
 }
 
@@ -133,10 +220,10 @@ void Partition::done(Position position) {
 void Partition::retry(Position position, Time due) {
   Entry& given = entry(position);
   if (given.state == State::kGiven) { --given_; }
-  ready_.erase({given.due, position});
+  ready_set(position, given).erase({given.due, position});
   given.state = State::kWaiting;
   given.due = due;
-  ready_.emplace(due, position);
+  ready_set(position, given).emplace(due, position);
 }
 
 ParkedEntry Partition::to_park(Position position, RecordedTime now, std::string_view reason) const {
@@ -177,11 +264,17 @@ void Partition::want_parked() {
 }
 
 void Partition::trim() {
-  while (!entries_.empty() && entries_.begin()->second.state == State::kDone) { entries_.erase(entries_.begin()); }
+  while (!entries_.empty() && entries_.begin()->second.state == State::kDone && next() == entries_.begin()->first) {
+    entries_.erase(entries_.begin());
+    --stored_;
+  }
   want_parked();
 }
 
-Position Partition::next() const { return entries_.empty() ? seen_ : entries_.begin()->first; }
+Position Partition::next() const {
+  const Position first = entries_.empty() ? seen_ : entries_.begin()->first;
+  return passed_by_.empty() ? first : std::min(first, passed_by_.begin()->first);
+}
 
 PartitionProgress Partition::progress() const {
   PartitionProgress progress;

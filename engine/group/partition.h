@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +28,9 @@ class Partition {
   using Time = platform::SteadyTime;
   // Entries are kept of what lies behind the first event that is not done.
   static constexpr std::size_t kWindow = kPartitionEntriesMax - 1;
+  // Of all streams, and of one.
+  static constexpr std::size_t kWaitingMax = 16'384;
+  static constexpr std::size_t kStreamWaitingMax = 256;
 
   // What to give next.
   struct Turn {
@@ -39,13 +43,24 @@ class Partition {
   // All of the log before it was looked at; only its own events count.
   [[nodiscard]] Position seen() const { return seen_; }
   void pass(Position end);
-  // Whether an event that lies ahead can be taken in: no more than the window is kept.
+  // Whether an event that lies ahead can be taken in.
   [[nodiscard]] bool has_room(Position position) const;
   [[nodiscard]] bool is_half_empty() const {
-    return entries_.empty() || entries_.size() + known_.size() <= window_ / 2;
+    return entries_.empty() || (stored() <= window_ / 2 && entries_.size() <= kWaitingMax / 2);
   }
   // The partition's next event. It waits from then on, if it is not done.
   void see(Position position, std::string_view stream);
+
+  // A stream whose queue is empty, and of which events were passed by, from there on.
+  struct Shortage {
+    std::string stream;
+    Position from;
+  };
+  [[nodiscard]] std::optional<Shortage> shortage(Time now) const;
+  // Its next events, before seen(), rising; whether these are all.
+  void refill(const std::string& stream, std::span<const Position> more, bool is_all);
+  // They cannot be looked up now.
+  void refill_later(const std::string& stream, Time due);
 
   // The event whose turn it is; of the due ones the one that was due first.
   [[nodiscard]] std::optional<Turn> ready(Time now) const;
@@ -83,7 +98,13 @@ class Partition {
 
  private:
   enum class State : std::uint8_t { kWaiting, kGiven, kDone };
-  using Queues = std::map<std::string, std::deque<Position>, std::less<>>;
+  struct Queue {
+    std::deque<Position> waiting;
+    std::optional<Position> more;  // from there on its events were passed by
+    Time refill_at = Time::min();
+  };
+  using Queues = std::map<std::string, Queue, std::less<>>;
+  using Due = std::pair<Time, Position>;
   struct Entry {
     State state = State::kWaiting;
     std::uint32_t tries = 0;
@@ -91,6 +112,12 @@ class Partition {
     Queues::iterator queue;  // unless it is done
   };
 
+  [[nodiscard]] std::size_t stored() const { return stored_ + known_.size(); }
+  [[nodiscard]] static bool is_stored(const Entry& entry) { return entry.state == State::kDone || entry.tries > 0; }
+  [[nodiscard]] std::set<Due>& ready_set(Position position, const Entry& entry);
+  [[nodiscard]] std::optional<Due> soonest() const;
+  void add(Position position, std::string_view stream);
+  void pass_by(Queues::iterator queue, Position from);
   [[nodiscard]] Entry& entry(Position position);
   [[nodiscard]] const Entry* find(Position position) const;
   void enqueue(Position position, Entry& entry, std::string_view stream);
@@ -103,12 +130,16 @@ class Partition {
   Position seen_;
   std::uint64_t replayed_;
   std::map<Position, PartitionEntry> known_;  // as stored, until they are seen again
-  std::map<Position, Entry> entries_;         // the first one is not done
+  std::map<Position, Entry> entries_;         // the first one is not done, unless events before it were passed by
+  std::size_t stored_ = 0;                    // of these, go into the slot
   std::map<Position, Entry> replays_;         // parked, and to be given again
   std::map<Position, ParkedEntry> parked_;
-  std::set<Position> wanted_;  // of these, until all before them is done
-  Queues queues_;              // not done: the first one of each is given or ready
-  std::set<std::pair<Time, Position>> ready_;
+  std::set<Position> wanted_;                       // of these, until all before them is done
+  Queues queues_;                                   // not done: the first one of each is given or ready
+  std::map<Position, Queues::iterator> passed_by_;  // Queue::more of all that have it
+  std::set<std::pair<Time, std::string_view>> short_;
+  std::set<Due> ready_;    // that take no more room in the slot
+  std::set<Due> untried_;  // that do
   std::size_t given_ = 0;
 };
 

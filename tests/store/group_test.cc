@@ -286,6 +286,32 @@ TEST_F(GroupTest, AStreamThatFailsHoldsUpNoOther) {
   EXPECT_EQ(must(group.info()).next, Position(1501));
 }
 
+// However many events of it wait; and those come in order, without what the group does not ask for.
+TEST_F(GroupTest, AStreamWithManyEventsHoldsUpNoOther) {
+  std::vector<std::uint64_t> busy;
+  std::vector<std::uint64_t> others;
+  const auto fill = [&](int count, bool with_others) {
+    for (int i = 0; i < count; ++i) {
+      const std::string_view type = i % 5 == 4 ? "U" : "T";
+      const auto buffered = AppendOptions{.durability = Durability::kBuffered};
+      const Position at = must(store.append("a-busy", Expect::any(), {event(type)}, buffered)).first;
+      if (type == "T") { busy.push_back(at.value()); }
+      if (!with_others) { continue; }
+      const std::string other = "a-" + std::to_string(i % 30);
+      others.push_back(must(store.append(other, Expect::any(), {event("T")}, buffered)).first.value());
+    }
+    must(append(store, "b-last", "x"));
+  };
+  fill(400, true);
+  fill(1500, false);
+  fill(400, true);
+  Member member = must(must(store.group("work", Query::category("a").types({"T"}), {.partitions = 1})).join());
+  ASSERT_EQ(must(member.next_for(0s))->event.position, Position(busy[0]));
+  EXPECT_EQ(work_off(member), others) << "all the others, while the first of the busy one is in hand";
+  must(member.ack(Position(busy[0])));
+  EXPECT_EQ(work_off(member), std::vector(busy.begin() + 1, busy.end()));
+}
+
 TEST_F(GroupTest, TheCheckpointGoesOnWhereNothingMatches) {
   append_some(50);
   const Group group = must(store.group("work", Query::stream("nobody")));
