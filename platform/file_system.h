@@ -48,6 +48,9 @@ class File {
   // Writes zeros over [0, size), past the page cache where that is possible. Not synced.
   [[nodiscard]] virtual Status write_zeros(std::uint64_t size) = 0;
   [[nodiscard]] virtual Result<std::uint64_t> size() = 0;
+  // Whether it still stands under the name that it was opened by. If somebody removed or replaced it (kLocked), what is
+  // written to it is found by nobody.
+  [[nodiscard]] virtual Status check() = 0;
   // Maps the whole file as it is now, read-only.
   [[nodiscard]] virtual Result<std::unique_ptr<Mapping>> map() = 0;
 };

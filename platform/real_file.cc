@@ -106,6 +106,21 @@ class RealFile final : public File {
     return static_cast<std::uint64_t>(status.st_size);
   }
 
+  Status check() override {
+    struct stat open = {};
+    struct stat named = {};
+    if (::fstat(number(), &open) != 0) return failure(errno, "look for the file");
+    if (::stat(path_.c_str(), &named) != 0) {
+      if (errno != ENOENT) return failure(errno, "look for the file");
+    } else if (named.st_dev == open.st_dev && named.st_ino == open.st_ino) {
+      return {};
+    }
+    return without_exceptions([&]() -> Status {
+      return std::unexpected(
+          Error(ErrorCode::kLocked, "the file was removed or replaced while it was open").with_path(path_));
+    });
+  }
+
   Result<std::unique_ptr<Mapping>> map() override { return map_file(number(), path_); }
 
  private:

@@ -81,7 +81,7 @@ class SimDisk {
  private:
   SeamFault pass(const Site& site);
 
-  static constexpr std::size_t kKinds = static_cast<std::size_t>(SeamCall::Kind::kCheckLock) + 1;
+  static constexpr std::size_t kKinds = static_cast<std::size_t>(SeamCall::Kind::kCheckFile) + 1;
 
   mutable std::mutex mutex_;
   // Guarded by mutex_.

@@ -103,6 +103,16 @@ class SimFile final : public File {
                               [&](auto&, const SeamFault&) -> Result<std::uint64_t> { return data().size(); });
   }
 
+  Status check() override {
+    return handle_.disk->call(
+        at(Kind::kCheckFile, "look for the file"), [&](SimDisk::State& state, const SeamFault&) -> Status {
+          const auto node = state.tree.find_file(handle_.path);
+          if (node && *node == handle_.node) return {};
+          return std::unexpected(
+              Error(ErrorCode::kLocked, "the file was removed or replaced while it was open").with_path(handle_.path));
+        });
+  }
+
   Result<std::unique_ptr<Mapping>> map() override {
     const SimDisk::Site site = at(Kind::kMap, "map the file");
     return handle_.disk->call(site, [&](auto&, const SeamFault&) -> Result<std::unique_ptr<Mapping>> {

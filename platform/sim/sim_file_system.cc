@@ -72,6 +72,8 @@ std::string_view to_string(SeamCall::Kind kind) {
       return "traits";
     case Kind::kCheckLock:
       return "check_lock";
+    case Kind::kCheckFile:
+      return "check_file";
   }
   return "unknown";
 }

@@ -45,6 +45,7 @@ struct SeamCall {
     kIsLocked,
     kTraits,
     kCheckLock,
+    kCheckFile,
   };
   Kind kind;
   std::uint64_t number;  // counts all calls of this file system, from 1

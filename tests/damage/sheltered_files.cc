@@ -52,6 +52,10 @@ class ShelteredFile final : public File {
     const Sheltered here;
     return inner_->size();
   }
+  Status check() override {
+    const Sheltered here;
+    return inner_->check();
+  }
   Result<std::unique_ptr<Mapping>> map() override {
     const Sheltered here;
     auto mapping = inner_->map();

@@ -57,6 +57,20 @@ TEST_F(RealFileSystemTest, ALinkInPlaceOfAFileIsNotFollowed) {
   EXPECT_TRUE(fs.open(temp.path() / "way" / "a", OpenMode::kCreate));
 }
 
+TEST_F(RealFileSystemTest, AFileKnowsWhenItsNameIsGone) {
+  const auto path = temp.path() / "a";
+  const auto file = must(fs.open(path, OpenMode::kCreate));
+  EXPECT_TRUE(file->check());
+  std::filesystem::rename(path, temp.path() / "aside");
+  const auto gone = file->check();
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().code(), ErrorCode::kLocked);
+  EXPECT_EQ(gone.error().path(), path);
+  const auto second = must(fs.open(path, OpenMode::kCreate));
+  EXPECT_FALSE(file->check());
+  EXPECT_TRUE(second->check());
+}
+
 TEST_F(RealFileSystemTest, AFileSizeLimitIsNoSpace) {
   EXPECT_TRUE(in_child([&] {
     ::signal(SIGXFSZ, SIG_IGN);
