@@ -20,8 +20,6 @@ namespace {
 // Threads sleep by it, whatever clock the store goes by.
 using Steady = std::chrono::steady_clock;
 
-// How often a member looks who else is there, and what was asked of the group.
-constexpr std::chrono::milliseconds kLookInterval{250};
 // What failed is not tried again before.
 constexpr std::chrono::milliseconds kShortestPause{100};
 
@@ -29,6 +27,15 @@ std::chrono::milliseconds back_off(const MemberOptions& options, std::uint32_t t
   auto wait = options.retry_first;
   for (std::uint32_t n = 1; n < tries && wait < options.retry_longest; ++n) { wait *= 2; }
   return std::min(wait, options.retry_longest);
+}
+
+// As much of a reason as is kept, with no character of UTF-8 cut.
+std::string_view kept_of(std::string_view reason) {
+  if (reason.size() <= engine::kParkedReasonBytesMax) { return reason; }
+  const auto goes_on = [&](std::size_t at) { return (static_cast<unsigned char>(reason[at]) & 0xC0U) == 0x80U; };
+  std::size_t end = engine::kParkedReasonBytesMax;
+  while (end > engine::kParkedReasonBytesMax - 4 && goes_on(end)) { --end; }
+  return reason.substr(0, goes_on(end) ? engine::kParkedReasonBytesMax : end);
 }
 
 // Errors after which there is nothing to try again.
@@ -59,11 +66,9 @@ Result<std::unique_ptr<MemberImpl>> MemberImpl::join(engine::GroupContext contex
   }
   auto seat = engine::take_seat(context.files, context.store, context.group);
   if (!seat) { return std::unexpected(std::move(seat.error())); }
-  auto state =
-      context.files.open(context.store / engine::group_folder_name(context.group.name) / engine::kGroupStateName,
-                         platform::OpenMode::kReadWrite);
-  if (!state) { return std::unexpected(std::move(state.error())); }
   const auto folder = context.store / engine::group_folder_name(context.group.name);
+  auto state = engine::open_state(context.files, folder, platform::OpenMode::kReadWrite);
+  if (!state) { return std::unexpected(std::move(state.error())); }
   if (auto whole = engine::check_state_size(**state, context.group.partitions, folder); !whole) {
     return std::unexpected(std::move(whole.error()));
   }
@@ -101,7 +106,7 @@ Result<std::optional<Delivery>> MemberImpl::next(std::optional<SteadyTime> until
       return std::unexpected(Error(ErrorCode::kStopped, "stopped while waiting for events"));
     }
     if (untold_ && now() >= tell_after_ && is_to_be_told(*untold_)) { return std::unexpected(*told_); }
-    if (auto kept = keep_up(stop); !kept && is_to_be_told(kept.error())) { return std::unexpected(*told_); }
+    if (auto kept = keep_up(until, stop); !kept && is_to_be_told(kept.error())) { return std::unexpected(*told_); }
     if (unacked() >= options_.max_unacked) {
       return std::unexpected(Error(ErrorCode::kBusy, std::to_string(unacked()) +
                                                          " events were given to this member and are neither "
@@ -130,11 +135,11 @@ Result<std::optional<Delivery>> MemberImpl::next(std::optional<SteadyTime> until
 }
 
 // One thing that fails keeps nothing else from being done.
-Status MemberImpl::keep_up(const std::stop_token& stop) {
+Status MemberImpl::keep_up(std::optional<SteadyTime> until, const std::stop_token& stop) {
   Status result = let_go_of_leaving();
   if (now() >= next_look_) {
-    auto looked = look_around(stop);
-    next_look_ = now() + kLookInterval;
+    auto looked = look_around(until, stop);
+    next_look_ = now() + look_interval_;
     if (result) { result = std::move(looked); }
   }
   if (now() >= next_flush_ && needs_flush()) {
@@ -359,12 +364,13 @@ Status MemberImpl::ack(std::span<const Position> positions) {
                                        : "the event at position " + std::to_string(strange->value()) +
                                              " was not given to this member, or something was said of it already"));
   }
+  const auto stands = state_->check();
   for (const Position position : sorted) {
     Owned& owned = *owner_of_given(position);
     (owned.partition.is_replay(position) ? owned.is_parked_touched : owned.is_touched) = true;
     owned.partition.done(position);
   }
-  Status result;
+  Status result = stands;
   for (auto& owned : owned_) {
     const bool is_parked_touched = std::exchange(owned->is_parked_touched, false);
     const bool is_touched = std::exchange(owned->is_touched, false);
@@ -379,6 +385,9 @@ Status MemberImpl::ack(std::span<const Position> positions) {
 }
 
 Status MemberImpl::nack(Position position, std::string_view reason, Nack how) {
+  if (how != Nack::kRetry && how != Nack::kPark && how != Nack::kSkip) {
+    return std::unexpected(Error(ErrorCode::kInvalidArgument, "there is no such Nack"));
+  }
   if (how == Nack::kSkip) { return ack({&position, 1}); }
   if (auto usable = check_usable(); !usable) { return usable; }
   Owned* const owned = owner_of_given(position);
@@ -404,8 +413,7 @@ Status MemberImpl::park(Owned& owned, Position position, std::string_view reason
   }
   // What is parked is there to be found before the event counts as dealt with. If that fails it is an event that waits,
   // so that the others of its partition go on.
-  const auto entry =
-      owned.partition.to_park(position, context_.clock.now(), reason.substr(0, engine::kParkedReasonBytesMax));
+  const auto entry = owned.partition.to_park(position, context_.clock.now(), kept_of(reason));
   if (auto parked = store_parked(owned, &entry); !parked) {
     owned.partition.retry(position, pause_after(++owned.failures));
     return parked;
@@ -478,7 +486,7 @@ Status MemberImpl::flush() {
 }
 
 Status MemberImpl::flush_all() {
-  Status result;
+  Status result = state_->check();
   for (auto& owned : owned_) {
     // Without a newer proof the older one holds: a store that is closed gives none.
     (void)prove(*owned);

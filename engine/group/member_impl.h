@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -83,10 +84,11 @@ class MemberImpl {
              std::shared_ptr<platform::File> state);
 
   // What there is to do beside giving, as far as it is due.
-  [[nodiscard]] Status keep_up(const std::stop_token& stop);
+  [[nodiscard]] Status keep_up(std::optional<platform::SteadyTime> until, const std::stop_token& stop);
   // Whose turn it is to have which partition.
-  [[nodiscard]] Status look_around(const std::stop_token& stop);
-  // patience: how long it may wait for this opening to show what the partition's last member had seen.
+  [[nodiscard]] Status look_around(std::optional<platform::SteadyTime> until, const std::stop_token& stop);
+  // patience: how long it may wait for this opening to show what the partition's last member had seen. kBusy: it does
+  // not yet.
   [[nodiscard]] Status take(std::uint32_t number, platform::SteadyTime patience, const std::stop_token& stop);
   [[nodiscard]] Status let_go_of_leaving();
   void look_for_replays(std::uint64_t requests);
@@ -134,6 +136,10 @@ class MemberImpl {
   SubscriptionImpl scan_;
   std::size_t turn_ = 0;  // the partition that is asked first
   platform::SteadyTime next_look_;
+  std::chrono::milliseconds look_interval_{0};
+  std::uint32_t members_ = 0;                                   // at the last look
+  std::map<std::uint32_t, platform::SteadyTime> behind_since_;  // partitions whose progress does not show here yet
+  bool told_of_replay_ = false;
   platform::SteadyTime next_flush_;
   unsigned flush_failures_ = 0;  // in a row
   platform::SteadyTime scan_after_ = platform::SteadyTime::min();

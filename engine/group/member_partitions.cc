@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Of MemberImpl: which partitions it has.
 #include <algorithm>
+#include <cerrno>
 #include <string>
 #include <utility>
 
@@ -17,17 +18,38 @@ namespace {
 // Threads sleep by it, whatever clock the store goes by.
 using Steady = std::chrono::steady_clock;
 
+// How often a member looks who else is there, and what was asked of the group.
+constexpr std::chrono::milliseconds kLookInterval{250};
+constexpr std::chrono::milliseconds kLookIntervalLongest{2000};
+constexpr std::uint32_t kMembersLookedAtOften = 32;
 // How long what a partition's last member had seen may take to show in this opening, which follows another process.
 constexpr std::chrono::seconds kCatchUpPatience{1};
 constexpr std::chrono::milliseconds kShortRest{10};
 
+Error with_hint(Error error, std::uint32_t partitions) {
+  if (error.system_error() != EMFILE && error.system_error() != ENFILE) { return error; }
+  return Error(error.code(), error.message() + ": a member holds a descriptor for each partition that it has, of " +
+                                 std::to_string(partitions) +
+                                 " here, and needs a few more; raise the process's limit (ulimit -n), or make the "
+                                 "group with fewer partitions")
+      .with_system_error(error.system_error())
+      .with_path(error.path());
+}
+
 }  // namespace
 
-Status MemberImpl::look_around(const std::stop_token& stop) {
+Status MemberImpl::look_around(std::optional<SteadyTime> until, const std::stop_token& stop) {
+  look_interval_ = kLookInterval;
   if (auto ours = seat_.lock->check(); !ours) { return ours; }
+  if (auto stands = state_->check(); !stands) { return stands; }
   const auto seats = engine::taken_seats(context_.files, folder_);
   if (!seats) { return std::unexpected(seats.error()); }
   const auto members = static_cast<std::uint32_t>(std::max<std::size_t>(seats->size(), 1));
+  // Each looks at all: where they are many and stay the same, each looks less often.
+  look_interval_ = members == members_ ? std::clamp(kLookInterval * members / kMembersLookedAtOften, kLookInterval,
+                                                    kLookIntervalLongest)
+                                       : kLookInterval;
+  members_ = members;
   const auto rank = static_cast<std::uint32_t>(std::ranges::lower_bound(*seats, seat_.number) - seats->begin());
   const std::uint32_t partitions = context_.group.partitions;
   const std::size_t share = partitions / members + (rank < partitions % members ? 1 : 0);
@@ -39,12 +61,17 @@ Status MemberImpl::look_around(const std::stop_token& stop) {
   }
   Status result;
   const std::size_t before = owned_.size();
-  const SteadyTime patience = Steady::now() + kCatchUpPatience;
+  const SteadyTime patience = std::min(Steady::now() + kCatchUpPatience, until.value_or(SteadyTime::max()));
   for (std::uint32_t n = 0; n < partitions && owned_.size() < share; ++n) {
     const std::uint32_t number = (rank * (partitions / members) + n) % partitions;
     if (std::ranges::any_of(owned_, [&](const auto& owned) { return owned->number == number; })) { continue; }
     auto taken = take(number, patience, stop);
-    if (!taken && taken.error().code() != ErrorCode::kLocked && result) { result = std::move(taken); }
+    if (taken || taken.error().code() == ErrorCode::kLocked) { continue; }
+    if (taken.error().code() == ErrorCode::kBusy) {
+      look_interval_ = kShortRest;
+    } else if (result) {
+      result = std::unexpected(with_hint(std::move(taken.error()), partitions));
+    }
   }
   if (owned_.size() > before) {  // before a slot is written over that may be the only one on stable storage
     if (auto synced = state_->datasync(); !synced) {
@@ -55,8 +82,11 @@ Status MemberImpl::look_around(const std::stop_token& stop) {
     for (std::size_t i = before; i < owned_.size(); ++i) { owned_[i]->file.synced(); }
   }
   const auto requests = engine::replay_requests(context_.files, folder_, context_.group);
-  if (!requests) { return result ? std::unexpected(requests.error()) : result; }
-  look_for_replays(*requests);
+  if (requests) {
+    look_for_replays(*requests);
+  } else if (result && !(requests.error().code() == ErrorCode::kDamaged && std::exchange(told_of_replay_, true))) {
+    result = std::unexpected(requests.error());  // once: nothing else suffers from it
+  }
   return result;
 }
 
@@ -75,9 +105,18 @@ Status MemberImpl::take(std::uint32_t number, SteadyTime patience, const std::st
   const auto& source = *context_.source;
   Position reached = progress.next > context_.group.first ? progress.next : Position();
   if (progress.proof.position) { reached = std::max(reached, progress.proof.position->next()); }
-  while (reached > scan_.end() && Steady::now() < patience && !stop.stop_requested() && source.check_open()) {
-    const std::uint32_t seen = source.moves();
-    if (reached > scan_.end()) { source.wait_for_move(seen, stop, std::min(patience, Steady::now() + kShortRest)); }
+  if (reached > scan_.end()) {
+    const SteadyTime since = behind_since_.try_emplace(number, now()).first->second;
+    const SteadyTime began = Steady::now();
+    const auto is_over = [&] { return now() - since >= kCatchUpPatience || Steady::now() - began >= kCatchUpPatience; };
+    while (reached > scan_.end() && Steady::now() < patience && !is_over() && !stop.stop_requested() &&
+           source.check_open()) {
+      const std::uint32_t seen = source.moves();
+      if (reached > scan_.end()) { source.wait_for_move(seen, stop, std::min(patience, Steady::now() + kShortRest)); }
+    }
+    if (reached > scan_.end() && !is_over()) {
+      return std::unexpected(Error(ErrorCode::kBusy, "what the partition's last member had seen does not show yet"));
+    }
   }
   if (reached > scan_.end()) {
     return std::unexpected(
@@ -88,6 +127,7 @@ Status MemberImpl::take(std::uint32_t number, SteadyTime patience, const std::st
                 "group, and make it anew. (After a crash a writer's opening may know more than a read-only one)")
             .with_path(folder_));
   }
+  behind_since_.erase(number);
   if (auto ours = source.check_checkpoint(progress.proof); !ours) { return ours; }
   if (auto again = file.write_again(); !again) { return again; }
   const Checkpoint proof = progress.proof;

@@ -56,7 +56,7 @@ Result<PartitionFile::Loaded> PartitionFile::load() {
         Error(ErrorCode::kDamaged, "how far partition " + std::to_string(name_.partition) +
                                        " of the group is cannot be read: remove the group, and make it anew from a "
                                        "position of your choice")
-            .with_path(folder_));
+            .with_path(folder_ / kGroupStateName));
   }
   loaded.is_torn = unreadable > 0;
   auto parked = load_parked();
@@ -116,6 +116,16 @@ Status PartitionFile::write_parked(const std::vector<ParkedEntry>& parked) {
   auto written = replace_file(files_, parked_path(), encode_parked(name_, parked), &is_replaced);
   is_parked_doubtful_ = !written && (is_replaced || is_parked_doubtful_);
   return written;
+}
+
+Result<std::unique_ptr<platform::File>> open_state(platform::FileSystem& files, const std::filesystem::path& folder,
+                                                   platform::OpenMode mode) {
+  auto state = files.open(folder / kGroupStateName, mode);
+  if (state || state.error().code() != ErrorCode::kNotFound) { return state; }
+  return std::unexpected(Error(ErrorCode::kDamaged,
+                               "the file that says how far the group is is not there: somebody removed it; remove the "
+                               "group, and make it anew from a position of your choice")
+                             .with_path(folder / kGroupStateName));
 }
 
 Status check_state_size(platform::File& state, std::uint32_t partitions, const std::filesystem::path& folder) {

@@ -69,6 +69,10 @@ class PartitionFile {
   bool is_parked_doubtful_ = false;
 };
 
+// The file of a group's progress. kDamaged: it is not there, though the group is.
+[[nodiscard]] Result<std::unique_ptr<platform::File>> open_state(platform::FileSystem& files,
+                                                                 const std::filesystem::path& folder,
+                                                                 platform::OpenMode mode);
 // kDamaged: the file of a group's progress is shorter than it was made.
 [[nodiscard]] Status check_state_size(platform::File& state, std::uint32_t partitions,
                                       const std::filesystem::path& folder);
