@@ -32,6 +32,13 @@ Error unknown(std::string_view name) {
   return {ErrorCode::kGroupUnknown, std::move(message)};
 }
 
+Error made_anew(std::string_view name) {
+  std::string message = "the consumer group \"";
+  message += name;
+  message += "\" was removed, and made anew: get it from Store::group() once more";
+  return {ErrorCode::kGroupUnknown, std::move(message)};
+}
+
 // Keeps others from making, joining and removing the group meanwhile.
 Result<std::unique_ptr<platform::FileLock>> lock_group(platform::FileSystem& files,
                                                        const std::filesystem::path& folder) {
@@ -93,7 +100,8 @@ Result<std::unique_ptr<platform::FileLock>> lock_this_group(platform::FileSystem
   if (!lock) { return lock; }
   const auto there = load_named(files, folder, group.name);
   if (!there) { return std::unexpected(there.error()); }
-  if (!*there || (*there)->group_id != group.group_id) { return std::unexpected(unknown(group.name)); }
+  if (!*there) { return std::unexpected(unknown(group.name)); }
+  if ((*there)->group_id != group.group_id) { return std::unexpected(made_anew(group.name)); }
   return lock;
 }
 
@@ -157,6 +165,22 @@ std::optional<std::uint32_t> seat_number(std::string_view name) {
   return good ? std::optional(number) : std::nullopt;
 }
 
+// The highest number of a request that a partition has followed.
+Result<std::uint64_t> last_replay_followed(platform::FileSystem& files, const std::filesystem::path& folder,
+                                           const GroupDefinition& group) {
+  auto opened = files.open(folder / kGroupStateName, platform::OpenMode::kRead);
+  if (!opened) { return std::unexpected(std::move(opened.error())); }
+  const std::shared_ptr<platform::File> state = std::move(*opened);
+  std::uint64_t last = 0;
+  for (std::uint32_t number = 0; number < group.partitions; ++number) {
+    PartitionFile file(files, folder, state, {.group_id = group.group_id, .partition = number});
+    auto loaded = file.load();
+    if (!loaded) { return std::unexpected(std::move(loaded.error())); }
+    if (loaded->progress) { last = std::max(last, loaded->progress->replayed); }
+  }
+  return last;
+}
+
 }  // namespace
 
 Result<GroupDefinition> make_group(platform::FileSystem& files, const std::filesystem::path& store,
@@ -196,6 +220,12 @@ Result<GroupDefinition> find_group(platform::FileSystem& files, const std::files
   return std::move(**group);
 }
 
+Status check_group(platform::FileSystem& files, const std::filesystem::path& store, const GroupDefinition& group) {
+  const auto there = find_group(files, store, group.name);
+  if (!there) { return std::unexpected(there.error()); }
+  return there->group_id == group.group_id ? Status() : std::unexpected(made_anew(group.name));
+}
+
 Result<std::vector<GroupDefinition>> list_groups(platform::FileSystem& files, const std::filesystem::path& store) {
   const auto entries = files.list(store);
   if (!entries) { return std::unexpected(entries.error()); }
@@ -220,9 +250,16 @@ Result<bool> remove_group(platform::FileSystem& files, const std::filesystem::pa
   const auto members = taken_seats(files, folder);
   if (!members) { return std::unexpected(members.error()); }
   if (!members->empty()) {
-    return std::unexpected(Error(ErrorCode::kLocked, "the group \"" + std::string(name) + "\" has " +
-                                                         std::to_string(members->size()) +
-                                                         " members: end them, then remove it"));
+    std::string message = "the group \"" + std::string(name) + "\" has ";
+    message += members->size() == 1 ? "a member" : std::to_string(members->size()) + " members";
+    message += ": end " + std::string(members->size() == 1 ? "it" : "them") + ", then remove the group";
+    // Taken for a moment at most, if it is free just now: then nobody is named.
+    const auto seat = files.lock(seat_path(folder, members->front()));
+    if (!seat && seat.error().code() == ErrorCode::kLocked) {
+      message += members->size() == 1 ? " (" : " (of the first, ";
+      message += seat.error().message() + ")";
+    }
+    return std::unexpected(Error(ErrorCode::kLocked, std::move(message)).with_path(folder));
   }
   if (there && !*there) { return false; }
   if (auto gone = remove_files(files, folder); !gone) { return std::unexpected(std::move(gone.error())); }
@@ -269,10 +306,24 @@ Result<std::uint64_t> replay_requests(platform::FileSystem& files, const std::fi
                                       const GroupDefinition& group) {
   const auto bytes = read_file(files, folder / kGroupReplayName, kSectorBytes);
   if (!bytes) { return std::unexpected(bytes.error()); }
+  if (!*bytes) { return 0; }
   std::uint64_t requests = 0;
-  // One that cannot be read is a wish that is lost.
-  if (*bytes) { (void)decode_replay_request(**bytes, group.group_id, requests); }
-  return requests;
+  switch (decode_replay_request(**bytes, group.group_id, requests)) {
+    case BlockState::kGood:
+    case BlockState::kEmpty:
+      return requests;
+    case BlockState::kNewerFormat:
+      return std::unexpected(Error(ErrorCode::kUnsupportedFormat,
+                                   "the group was written in a newer format than this library knows: use a newer "
+                                   "version of Tidemark")
+                                 .with_path(folder / kGroupReplayName));
+    case BlockState::kBad:
+      break;
+  }
+  return std::unexpected(Error(ErrorCode::kDamaged,
+                               "how often it was asked that what is parked be given again cannot be read: ask for it "
+                               "once more, by replay_parked()")
+                             .with_path(folder / kGroupReplayName));
 }
 
 Status request_replay(platform::FileSystem& files, const std::filesystem::path& store, const GroupDefinition& group) {
@@ -280,8 +331,18 @@ Status request_replay(platform::FileSystem& files, const std::filesystem::path& 
   const auto lock = lock_this_group(files, folder, group);
   if (!lock) { return std::unexpected(lock.error()); }
   const auto requests = replay_requests(files, folder, group);
-  if (!requests) { return std::unexpected(requests.error()); }
-  return replace_file(files, folder / kGroupReplayName, encode_replay_request(group.group_id, *requests + 1));
+  std::uint64_t last = 0;
+  if (requests) {
+    last = *requests;
+  } else if (requests.error().code() == ErrorCode::kDamaged) {
+    // The next one must be another than each that a partition has followed.
+    const auto followed = last_replay_followed(files, folder, group);
+    if (!followed) { return std::unexpected(followed.error()); }
+    last = *followed;
+  } else {
+    return std::unexpected(requests.error());
+  }
+  return replace_file(files, folder / kGroupReplayName, encode_replay_request(group.group_id, last + 1));
 }
 
 std::uint32_t partition_of(std::string_view stream, std::uint32_t partitions) {

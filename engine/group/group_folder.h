@@ -23,6 +23,9 @@ namespace tidemark::engine {
 // kGroupUnknown, kDamaged, kUnsupportedFormat, …
 [[nodiscard]] Result<GroupDefinition> find_group(platform::FileSystem& files, const std::filesystem::path& store,
                                                  std::string_view name);
+// kGroupUnknown: this very group is not there any more; kDamaged, …
+[[nodiscard]] Status check_group(platform::FileSystem& files, const std::filesystem::path& store,
+                                 const GroupDefinition& group);
 // By rising names. One that cannot be read is left out.
 [[nodiscard]] Result<std::vector<GroupDefinition>> list_groups(platform::FileSystem& files,
                                                                const std::filesystem::path& store);
@@ -46,7 +49,7 @@ struct GroupSeat {
                                                                          const std::filesystem::path& folder,
                                                                          std::uint32_t partition);
 
-// How often replaying was asked for.
+// How often replaying was asked for. kDamaged: nobody knows.
 [[nodiscard]] Result<std::uint64_t> replay_requests(platform::FileSystem& files, const std::filesystem::path& folder,
                                                     const GroupDefinition& group);
 [[nodiscard]] Status request_replay(platform::FileSystem& files, const std::filesystem::path& store,

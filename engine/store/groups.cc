@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Of StoreCore: consumer groups, made, found, removed; and of Group.
 #include <algorithm>
+#include <cerrno>
 #include <new>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -88,10 +90,11 @@ Result<std::vector<GroupInfo>> StoreCore::groups() const {
         all.push_back(std::move(*info));
         continue;
       }
-      const ErrorCode code = info.error().code();
-      const bool is_unreadable = code == ErrorCode::kDamaged || code == ErrorCode::kUnsupportedFormat ||
-                                 code == ErrorCode::kGroupUnknown || code == ErrorCode::kNotFound;
-      if (!is_unreadable) { return std::unexpected(std::move(info.error())); }
+      // One that cannot be read, whatever stands in its files' place, hides no other. Not so what all would fail by.
+      const Error& error = info.error();
+      const bool is_general =
+          error.code() == ErrorCode::kOutOfMemory || error.system_error() == EMFILE || error.system_error() == ENFILE;
+      if (is_general) { return std::unexpected(std::move(info.error())); }
     }
     return all;
   } catch (const std::bad_alloc&) { return std::unexpected(out_of_memory()); }
@@ -123,27 +126,37 @@ Result<Member> StoreCore::join_group(const GroupDefinition& group, const MemberO
 // What is stored of every partition, whoever has it.
 Result<std::vector<PartitionFile::Loaded>> StoreCore::load_partitions(const GroupDefinition& group) const {
   const auto folder = folder_ / group_folder_name(group.name);
-  if (auto there = engine::find_group(environment_.files, folder_, group.name);
-      !there || there->group_id != group.group_id) {
-    return std::unexpected(there ? Error(ErrorCode::kGroupUnknown, "the group was removed, and made anew")
-                                 : std::move(there.error()));
+  if (auto there = check_group(environment_.files, folder_, group); !there) {
+    return std::unexpected(std::move(there.error()));
   }
-  auto opened = environment_.files.open(folder / kGroupStateName, platform::OpenMode::kRead);
+  auto opened = open_state(environment_.files, folder, platform::OpenMode::kRead);
   if (!opened) { return std::unexpected(std::move(opened.error())); }
   const std::shared_ptr<platform::File> state = std::move(*opened);
   if (auto whole = check_state_size(*state, group.partitions, folder); !whole) {
     return std::unexpected(std::move(whole.error()));
   }
   std::vector<PartitionFile::Loaded> all;
+  std::optional<Error> unreadable;
   for (std::uint32_t number = 0; number < group.partitions; ++number) {
     PartitionFile file(environment_.files, folder, state, {.group_id = group.group_id, .partition = number});
     auto loaded = file.load();
     // Its member may be writing: what is torn then is whole a moment later.
     for (int again = 0; again < 20 && (!loaded || loaded->is_torn); ++again) { loaded = file.load(); }
-    if (!loaded) { return std::unexpected(std::move(loaded.error())); }
-    all.push_back(std::move(*loaded));
+    if (loaded) {
+      all.push_back(std::move(*loaded));
+    } else if (!unreadable) {
+      unreadable = std::move(loaded.error());
+    }
   }
-  return all;
+  if (!unreadable) { return all; }
+  // What is to be known for making the group anew: it must not begin behind what a readable partition has left to do.
+  if (unreadable->code() != ErrorCode::kDamaged || all.empty()) { return std::unexpected(std::move(*unreadable)); }
+  Position lowest(UINT64_MAX);
+  for (const auto& one : all) { lowest = std::min(lowest, one.progress ? one.progress->next : group.first); }
+  std::string message = unreadable->message();
+  message += "; the other " + std::to_string(all.size()) + " partitions can be read, and are done before position " +
+             std::to_string(lowest.value());
+  return std::unexpected(Error(ErrorCode::kDamaged, std::move(message)).with_path(unreadable->path()));
 }
 
 Result<GroupInfo> StoreCore::group_info(const GroupDefinition& group) const {

@@ -139,5 +139,154 @@ TEST_F(GroupErrorsTest, AnErrorThatStandsIsNotToldInACircle) {
   EXPECT_EQ(work_off(member), (std::vector<std::uint64_t>{1, 2}));
 }
 
+TEST_F(GroupErrorsTest, AStateThatSomebodyRemovedOrReplacedIsNoticed) {
+  append_some(6, 6);
+  const Group group = must(store.group("work", Query::all()));
+  Member member = must(group.join());
+  const auto given = take_all(member);
+  ASSERT_EQ(given.size(), 6u);
+  must(member.ack(Position(0)));
+  const auto state = folder / engine::kGroupStateName;
+  const auto whole = world.contents(state);
+  world.files.remove(state);
+  EXPECT_TRUE(fails_with(member.ack(Position(1)), ErrorCode::kLocked));
+  EXPECT_TRUE(fails_with(member.flush(), ErrorCode::kLocked));
+  let_them_look();
+  EXPECT_TRUE(fails_with(member.next_for(0s), ErrorCode::kLocked));
+  EXPECT_TRUE(fails_with(group.info(), ErrorCode::kDamaged)) << "and not: not found";
+  EXPECT_TRUE(fails_with(group.join(), ErrorCode::kDamaged));
+  world.files.set_contents(state, whole);  // another file of that name
+  EXPECT_TRUE(fails_with(member.ack(Position(2)), ErrorCode::kLocked));
+  EXPECT_TRUE(fails_with(member.flush(), ErrorCode::kLocked));
+}
+
+TEST_F(GroupErrorsTest, WhatCannotBeReadOfAGroupSaysWhereAndHowFarTheRestIs) {
+  for (int n = 0; n < 4; ++n) {
+    for (const std::uint32_t partition : {0U, 1U}) { must(append(store, stream_of(partition, 0), "x")); }
+  }
+  const Group group = must(store.group("work", Query::all(), {.partitions = 2}));
+  {
+    Member member = must(group.join());
+    EXPECT_EQ(work_off(member).size(), 8u);
+  }
+  const auto state = folder / engine::kGroupStateName;
+  for (unsigned slot = 0; slot < 3; ++slot) { world.flip(state, engine::partition_slot_offset(0, slot) + 20); }
+  const auto info = group.info();
+  ASSERT_TRUE(fails_with(info, ErrorCode::kDamaged));
+  EXPECT_EQ(info.error().path(), state);
+  EXPECT_NE(info.error().message().find("partition 0"), std::string::npos) << info.error().message();
+  EXPECT_NE(info.error().message().find("before position 8"), std::string::npos) << info.error().message();
+}
+
+TEST_F(GroupErrorsTest, AGroupWhoseFilesAreSomethingElseHidesNoOther) {
+  (void)must(store.group("other", Query::all()));
+  (void)must(store.group("work", Query::all()));
+  world.files.set_fault_rule([&](const platform::SeamCall& call) -> Fault {
+    const bool hit = call.kind == World::Kind::kOpen && call.path == (folder / engine::kGroupStateName).string();
+    return hit ? Fault({.error = ENXIO}) : std::nullopt;  // as of a pipe that nobody writes to
+  });
+  ASSERT_EQ(must(store.groups()).size(), 1u);
+  EXPECT_EQ(must(store.groups())[0].name, "other");
+  world.files.set_fault_rule([](const platform::SeamCall& call) -> Fault {
+    const bool hit = call.kind == World::Kind::kOpen && call.path.ends_with(engine::kGroupStateName);
+    return hit ? Fault({.error = EMFILE}) : std::nullopt;
+  });
+  EXPECT_TRUE(fails_with(store.groups(), ErrorCode::kIo)) << "that is no matter of one group";
+}
+
+TEST_F(GroupErrorsTest, DescriptorsThatRanOutAreToldOfWithWhatTheyAreFor) {
+  append_some(3);
+  Member member = must(must(store.group("work", Query::all())).join());
+  world.files.set_fault_rule([](const platform::SeamCall& call) -> Fault {
+    const bool hit = call.kind == World::Kind::kLock && call.path.find("/partition-") != std::string_view::npos;
+    return hit ? Fault({.error = EMFILE}) : std::nullopt;
+  });
+  const auto given = member.next_for(0s);
+  ASSERT_TRUE(fails_with(given, ErrorCode::kIo));
+  EXPECT_EQ(given.error().system_error(), EMFILE);
+  EXPECT_NE(given.error().message().find("16"), std::string::npos) << given.error().message();
+}
+
+TEST_F(GroupErrorsTest, AHandleOfAGroupThatWasMadeAnewSaysSo) {
+  const Group old = must(store.group("work", Query::all()));
+  EXPECT_TRUE(must(store.remove_group("work")));
+  EXPECT_NE(old.join().error().message().find("there is no"), std::string::npos);
+  (void)must(store.group("work", Query::all()));
+  for (const Status& said : {status_of(old.join()), status_of(old.info()), old.replay_parked()}) {
+    ASSERT_TRUE(fails_with(said, ErrorCode::kGroupUnknown));
+    EXPECT_NE(said.error().message().find("made anew"), std::string::npos) << said.error().message();
+  }
+}
+
+TEST_F(GroupErrorsTest, WhoKeepsAGroupFromBeingRemovedIsNamed) {
+  const Group group = must(store.group("work", Query::all()));
+  const Member one = must(group.join());
+  const auto kept = store.remove_group("work");
+  ASSERT_TRUE(fails_with(kept, ErrorCode::kLocked));
+  EXPECT_NE(kept.error().message().find("has a member: end it"), std::string::npos) << kept.error().message();
+  EXPECT_NE(kept.error().message().find("held by this process"), std::string::npos) << kept.error().message();
+  const Member two = must(group.join());
+  const auto still = store.remove_group("work");
+  ASSERT_TRUE(fails_with(still, ErrorCode::kLocked));
+  EXPECT_NE(still.error().message().find("has 2 members: end them"), std::string::npos) << still.error().message();
+}
+
+TEST_F(GroupErrorsTest, AWishToReplayThatCannotBeReadDoesNotUseUpTheNext) {
+  append_some(1);
+  const Group group = must(store.group("work", Query::all(), {.partitions = 1}));
+  Member member = must(group.join());
+  (void)take_all(member);
+  must(member.nack(Position(0), "bad", Nack::kPark));
+  const auto park_again = [&] {
+    let_them_look();
+    ASSERT_EQ(positions_of(take_all(member)), (std::vector<std::uint64_t>{0}));
+    must(member.nack(Position(0), "bad", Nack::kPark));
+  };
+  must(group.replay_parked());
+  park_again();
+  world.flip(folder / "replay", 50);
+  must(group.replay_parked());
+  park_again();
+}
+
+TEST_F(GroupErrorsTest, AReasonIsCutBetweenCharacters) {
+  append_some(1);
+  const Group group = must(store.group("work", Query::all()));
+  Member member = must(group.join());
+  (void)take_all(member);
+  EXPECT_TRUE(fails_with(member.nack(Position(0), "no", static_cast<Nack>(7)), ErrorCode::kInvalidArgument));
+  EXPECT_EQ(member.unacked(), 1u);
+  must(member.nack(Position(0), std::string(254, 'x') + "\xC3\xA4 more", Nack::kPark));
+  EXPECT_EQ(must(group.parked())[0].reason, std::string(254, 'x'));
+}
+
+// Each looks at each: of many, each looks less often.
+TEST_F(GroupErrorsTest, ManyMembersThatDoNothingLookSeldom) {
+  const Group group = must(store.group("work", Query::all(), {.partitions = 1}));
+  std::vector<Member> members;
+  for (int n = 0; n < 128; ++n) { members.push_back(must(group.join())); }
+  const auto all_look = [&] {
+    for (Member& member : members) { EXPECT_FALSE(must(member.next_for(0s))); }
+  };
+  all_look();
+  world.clock.advance(2s);
+  all_look();
+  world.clock.advance(2s);
+  const auto before = world.files.calls(World::Kind::kIsLocked);
+  for (int n = 0; n < 8; ++n) {
+    all_look();
+    world.clock.advance(250ms);
+  }
+  EXPECT_LE(world.files.calls(World::Kind::kIsLocked) - before, 3u * 128 * 128) << "and not eight times";
+  // Who is gone is missed within two seconds.
+  append_some(1);
+  ASSERT_EQ(members[0].partitions().size(), 1u);
+  members.erase(members.begin());
+  world.clock.advance(2s);
+  std::size_t given = 0;
+  for (Member& member : members) { given += take_all(member).size(); }
+  EXPECT_EQ(given, 1u);
+}
+
 }  // namespace
 }  // namespace tidemark
