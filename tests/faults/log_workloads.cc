@@ -1,33 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tests/faults/workloads.h"
-
+// Lives of a store that append, read, roll, fail and open again.
+#include <chrono>
+#include <cstddef>
 #include <limits>
 #include <string>
+#include <utility>
+#include <vector>
 
-#include "engine/format/index_file.h"
-#include "engine/format/segment.h"
+#include "tests/faults/workload_parts.h"
 
 namespace tidemark::faults {
 
 namespace {
 
 using crash::ModelBatch;
-
-constexpr Durability kBuffered = Durability::kBuffered;
-
-void open_with_segments(Stage& s, std::uint64_t first, std::uint64_t largest) {
-  s.options().segment_bytes_first = first;
-  s.options().segment_bytes_largest = largest;
-  s.open();
-}
-
-// What is left of the last group is its first sector alone.
-void lose_all_but_the_first_sector(Stage& s) {
-  const std::uint64_t end = s.has_store() ? s.store().info().durable_offset.value() : 0;
-  s.lose_power({.bytes = [end](const auto&, std::uint64_t block) -> std::uint64_t {
-    return block <= end / engine::kSectorBytes ? engine::kSectorBytes : 0;
-  }});
-}
 
 void create(Stage& s) {
   s.open();
@@ -309,13 +295,6 @@ void tags_metadata_and_valid_times(Stage& s) {
   s.close();
 }
 
-// For so many bytes more than there are now.
-void leave_room(Stage& s, std::uint64_t bytes) {
-  if (s.is_down()) { return; }
-  for (const auto& path : s.files().files()) { bytes += s.files().contents(path)->size(); }
-  s.files().set_capacity(bytes);
-}
-
 void full_disk_and_room_again(Stage& s) {
   s.open();
   s.append("a", 1500);
@@ -353,211 +332,6 @@ void unwritten_segments(Stage& s) {
   s.close();
 }
 
-// Tables of a few events each: they close, become files and are merged while there is not much to be done.
-constexpr engine::IndexPolicy kSmallTables{.files = true, .table_events = 3, .merge_runs = 2, .close_events = 1};
-constexpr engine::IndexPolicy kWithoutMerging{.files = true, .table_events = 3, .merge_runs = 100, .close_events = 1};
-
-void open_with_index(Stage& s, const engine::IndexPolicy& policy) {
-  s.set_index(policy);
-  open_with_segments(s, 8192, 8192);
-}
-
-void index_tables(Stage& s) {
-  open_with_index(s, kWithoutMerging);
-  for (std::size_t i = 0; i < 8; ++i) { s.append(s.batch(i % 3 == 0 ? "a" : "b-1", 1 + i % 2, 40, true)); }
-  s.read();
-  s.close();
-  s.open();
-  s.read();
-  s.append("a", 40);
-  s.close();
-}
-
-void index_merges(Stage& s) {
-  open_with_index(s, kSmallTables);
-  for (std::size_t i = 0; i < 14; ++i) { s.append("stream-" + std::to_string(i % 3), 30); }
-  s.read();
-  s.repeat(1);
-  s.conflict("stream-2");
-  s.close();
-  s.open();
-  s.read();
-  s.close();
-}
-
-// What is not durable yet goes into no file; the power takes it, and the log goes on in another way.
-void index_behind_buffered(Stage& s) {
-  open_with_index(s, kSmallTables);
-  s.append("a", 100);
-  for (int i = 0; i < 7; ++i) { s.append("b", 100, kBuffered); }
-  s.read();
-  s.append(s.batch("a", 2, 100));
-  for (int i = 0; i < 4; ++i) { s.append("c", 900, kBuffered); }
-  lose_all_but_the_first_sector(s);
-  s.open();
-  for (int i = 0; i < 4; ++i) { s.append("d", 60); }
-  s.kill();
-  s.open();
-  s.read();
-  s.close();
-}
-
-void index_over_rolls(Stage& s) {
-  s.set_index(kSmallTables);
-  open_with_segments(s, 4096, 4096);
-  for (int i = 0; i < 10; ++i) { s.append(i % 2 == 0 ? "a" : "b", 1300); }
-  s.kill();
-  s.open();
-  s.append(s.batch("a", 4, 1300));
-  s.read();
-  s.close();
-}
-
-void index_groups(Stage& s) {
-  open_with_index(s, kSmallTables);
-  for (std::size_t round = 1; round <= 3; ++round) {
-    for (std::size_t i = 0; i <= round; ++i) {
-      s.submit(s.batch("stream-" + std::to_string(i), 1 + i % 2, 80), i % 3 == 2 ? kBuffered : Durability::kDurable);
-    }
-    s.wait_tickets();
-  }
-  s.close();
-}
-
-// What a crash in the making of an index file leaves, and files that are not what their names say.
-void index_leftovers(Stage& s) {
-  open_with_index(s, kWithoutMerging);
-  for (int i = 0; i < 7; ++i) { s.append("a", 60); }
-  s.close();
-  if (!s.is_down() && !s.wrong() && s.model().durable_event_count() > 0) {
-    const std::vector<std::byte> rest(700);
-    s.files().set_contents(s.folder() / (engine::index_file_name({Position(6), Position(9)}) + ".tmp"), rest);
-    s.files().set_contents(s.folder() / engine::index_file_name({Position(3), Position(9)}), rest);
-    const auto first = s.files().contents(s.folder() / engine::index_file_name({Position(0), Position(3)}));
-    if (first) { s.files().set_contents(s.folder() / engine::index_file_name({Position(0), Position(4)}), *first); }
-  }
-  s.open();
-  s.read();
-  for (int i = 0; i < 4; ++i) { s.append("b", 60); }
-  s.close();
-}
-
-void index_files_lost(Stage& s) {
-  open_with_index(s, kWithoutMerging);
-  for (int i = 0; i < 11; ++i) { s.append(i % 2 == 0 ? "a" : "b", 60); }
-  s.close();
-  s.lose_index_file(1);
-  s.open();
-  s.read();
-  s.append("a", 60);
-  s.close();
-  s.lose_index_file(0);
-  s.open();
-  s.read();
-  s.close();
-}
-
-void index_now_and_then(Stage& s) {
-  open_with_index(s, kSmallTables);
-  for (int i = 0; i < 5; ++i) { s.append("a", 60); }
-  s.close();
-  s.set_index({.files = false});
-  s.open();
-  for (int i = 0; i < 5; ++i) { s.append("b", 60); }
-  s.close();
-  s.set_index(kSmallTables);
-  s.open();
-  s.read();
-  s.append("a", 60);
-  s.close();
-}
-
-// There is room for the log and none for its index: that stays in memory until there is.
-void index_on_a_full_disk(Stage& s) {
-  open_with_index(s, kSmallTables);
-  s.append("a", 60);
-  leave_room(s, 4096 - 64);
-  for (int i = 0; i < 12; ++i) { s.append(i % 3 == 0 ? "a" : "b", 60); }
-  s.read();
-  if (!s.is_down()) { s.files().set_capacity(std::numeric_limits<std::uint64_t>::max()); }
-  for (int i = 0; i < 3; ++i) { s.append("a", 60); }
-  s.read();
-  s.close();
-}
-
-void index_read_while_merging(Stage& s) {
-  open_with_index(s, kSmallTables);
-  for (int i = 0; i < 6; ++i) { s.append("a", 60); }
-  s.begin_reading();
-  for (int i = 0; i < 6; ++i) {
-    s.append(i % 2 == 0 ? "b" : "a", 60);
-    s.read_on(1);
-    if (!s.is_down() && !s.wrong()) { (void)s.look(); }
-  }
-  s.read_on(10);
-  s.close();
-}
-
-void decisions(Stage& s) {
-  s.open();
-  for (std::size_t i = 0; i < 3; ++i) {
-    s.append("a", 100, kBuffered);
-    s.submit(s.batch("a", 1, 60), kBuffered);
-    s.wait_tickets();
-    s.decide(s.batch("a", 1 + i, 80));
-    s.decide(s.batch("b", 1, 80), kBuffered);
-    s.decide(s.batch("b", 2, 80), i == 1 ? kBuffered : Durability::kDurable);
-  }
-  s.read();
-  s.close();
-}
-
-void snapshots(Stage& s) {
-  open_with_segments(s, 8192, 8192);
-  s.append("a", 100);
-  s.save_snapshot("a");
-  s.append(s.batch("a", 3, 100), kBuffered);
-  s.save_snapshot("a");
-  s.append("b", 100, kBuffered);
-  s.append("a", 100, kBuffered);
-  s.save_snapshot("b");
-  s.kill();
-  s.open();
-  s.append("a", 100);
-  s.save_snapshot("a");
-  s.append("c", 700, kBuffered);
-  lose_all_but_the_first_sector(s);
-  s.open();
-  s.append(s.batch("b", 2, 100));
-  s.save_snapshot("b");
-  s.check_snapshots();
-  s.close();
-}
-
-void snapshots_pruned_and_lost(Stage& s) {
-  open_with_segments(s, 8192, 8192);
-  for (const char* const stream : {"a", "b", "c"}) {
-    for (int i = 0; i < 2; ++i) {
-      s.append(stream, 60);
-      s.save_snapshot(stream);
-    }
-  }
-  s.clock().advance(std::chrono::hours(2));
-  s.append("a", 60);
-  s.save_snapshot("a");
-  s.prune_snapshots({.keep = 1});
-  s.lose_snapshots(false);
-  s.check_snapshots();
-  s.prune_snapshots({.older_than = std::chrono::hours(1)});
-  s.append("b", 60);
-  s.save_snapshot("b");
-  s.lose_snapshots(true);
-  s.close();
-  s.open();
-  s.save_snapshot("c");
-  s.close();
-}
-
 constexpr Workload kWorkloads[] = {
     {"create", create},
     {"create-below-new-folders", create_below_new_folders},
@@ -590,23 +364,10 @@ constexpr Workload kWorkloads[] = {
     {"full-disk-and-room-again", full_disk_and_room_again, true},
     {"read-while-appending", read_while_appending},
     {"unwritten-segments", unwritten_segments},
-    {"index-tables", index_tables},
-    {"index-merges", index_merges},
-    {"index-behind-buffered", index_behind_buffered},
-    {"index-over-rolls", index_over_rolls},
-    {"index-groups", index_groups},
-    {"index-leftovers", index_leftovers, true},
-    {"index-files-lost", index_files_lost, true},
-    {"index-now-and-then", index_now_and_then},
-    {"index-on-a-full-disk", index_on_a_full_disk, true},
-    {"index-read-while-merging", index_read_while_merging},
-    {"decisions", decisions},
-    {"snapshots", snapshots},
-    {"snapshots-pruned-and-lost", snapshots_pruned_and_lost, true},
 };
 
 }  // namespace
 
-std::span<const Workload> workloads() { return kWorkloads; }
+std::span<const Workload> log_workloads() { return kWorkloads; }
 
 }  // namespace tidemark::faults
