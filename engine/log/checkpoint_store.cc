@@ -50,11 +50,12 @@ Result<LoadedSlots> load_slots(platform::File& file) {
     }
   }
   // One alone is what a crash leaves of the first commit, which nobody was told of; but the whole file was there
-  // before.
+  // before. One that is too short and holds nothing but zeros never came to be whole: the disk was full, or the power
+  // went, in the middle of its making.
   const auto size = file.size();
   if (!size) { return std::unexpected(size.error()); }
-  const bool is_cut = *size != 0 && *size < kCheckpointSlotBytes + kSectorBytes;
-  loaded.is_unreadable = !loaded.newest && (unreadable == 2 || is_cut);
+  const bool is_cut = *size < kCheckpointSlotBytes + kSectorBytes;
+  loaded.is_unreadable = !loaded.newest && (unreadable == 2 || (unreadable == 1 && is_cut));
   return loaded;
 }
 

@@ -4,6 +4,7 @@
 // after; one consumer has a name at a time. Method: checkpoints taken at every position; stores put back to older
 // copies; a crash and an error at every call of some commits, and every byte of the file damaged.
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <gtest/gtest.h>
 #include <optional>
@@ -323,6 +324,31 @@ TEST(CheckpointFaults, AnErrorAtOneCallIsToldAndPasses) {
       if (is_through) { return; }
     }
   }
+}
+
+// Of the first commit's zeros the disk, or a power loss, may take a part.
+TEST_F(CheckpointTest, AFileThatNeverCameToBeWholeIsNoDamage) {
+  append_some(3);
+  for (const std::size_t bytes : {1u, 100u, 512u, 4096u, 4607u, 8191u}) {
+    world.files.set_contents(file, std::vector<std::byte>(bytes));
+    EXPECT_EQ(must(store.checkpoint("reader")), std::nullopt) << bytes;
+    Subscription subscription = must(store.subscribe(Query::all(), {.resume = "reader"}));
+    take(subscription, 2);
+    must(subscription.commit());
+    EXPECT_EQ(must(store.checkpoint("reader"))->position, Position(1)) << bytes;
+  }
+  // As it happens: one more page fits on the disk.
+  world.files.remove(file);
+  Subscription subscription = must(store.subscribe(Query::all(), {.resume = "reader"}));
+  take(subscription, 2);
+  world.files.set_fault_rule([](const platform::SeamCall& call) -> std::optional<platform::SeamFault> {
+    const bool is_of_zeros = call.kind == World::Kind::kPwritev && call.length > 4096;
+    return is_of_zeros ? std::optional(platform::SeamFault{.error = ENOSPC, .only = 4096}) : std::nullopt;
+  });
+  EXPECT_TRUE(fails_with(subscription.commit(), ErrorCode::kNoSpace));
+  world.files.set_fault_rule({});
+  const Store again(must(engine::open_store(world.folder, {.read_only = true}, world.environment())));
+  EXPECT_EQ(must(again.checkpoint("reader")), std::nullopt);
 }
 
 // A damage to one slot costs at most the last commit; to both it is told.
