@@ -199,10 +199,12 @@ Result<GroupDefinition> make_group(platform::FileSystem& files, const std::files
                                                  " partitions and the query: " + to_string((*there)->query) +
                                                  "; what a group is stays: take another name, or remove it first"));
     }
+    if (auto done = sync_group(files, store, wanted.name); !done) { return std::unexpected(std::move(done.error())); }
     return std::move(**there);
   }
   Status done = remove_files(files, folder);  // of one that was removed, or not made to the end
   if (done) { done = make_state(files, folder, wanted.partitions); }
+  if (done) { done = files.sync_folder(folder); }  // a group that is there has its state
   if (done) { done = replace_file(files, folder / kGroupDefinitionName, encode_group(wanted)); }
   if (done) { done = files.sync_folder(store); }
   if (!done) {
@@ -210,6 +212,11 @@ Result<GroupDefinition> make_group(platform::FileSystem& files, const std::files
     return std::unexpected(std::move(done.error()));
   }
   return wanted;
+}
+
+Status sync_group(platform::FileSystem& files, const std::filesystem::path& store, std::string_view name) {
+  if (auto done = files.sync_folder(store / group_folder_name(name)); !done) { return done; }
+  return files.sync_folder(store);
 }
 
 Result<GroupDefinition> find_group(platform::FileSystem& files, const std::filesystem::path& store,

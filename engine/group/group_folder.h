@@ -20,6 +20,9 @@ namespace tidemark::engine {
 // partitions, or is another one with the same hash.
 [[nodiscard]] Result<GroupDefinition> make_group(platform::FileSystem& files, const std::filesystem::path& store,
                                                  const GroupDefinition& wanted);
+// Brings the names of the group, and of its files, to stable storage: who finds them may rest on what a process left
+// that was killed before it had done so.
+[[nodiscard]] Status sync_group(platform::FileSystem& files, const std::filesystem::path& store, std::string_view name);
 // kGroupUnknown, kDamaged, kUnsupportedFormat, …
 [[nodiscard]] Result<GroupDefinition> find_group(platform::FileSystem& files, const std::filesystem::path& store,
                                                  std::string_view name);

@@ -74,7 +74,10 @@ Status MemberImpl::look_around(std::optional<SteadyTime> until, const std::stop_
     }
   }
   if (owned_.size() > before) {  // before a slot is written over that may be the only one on stable storage
-    if (auto synced = state_->datasync(); !synced) {
+    // Likewise what is parked, and the group itself, may have got their names from a process that was killed then.
+    auto synced = state_->datasync();
+    if (synced) { synced = engine::sync_group(context_.files, context_.store, context_.group.name); }
+    if (!synced) {
       owned_.resize(before);
       for (auto& owned : owned_) { owned->file.not_synced(); }
       return synced;

@@ -256,5 +256,59 @@ TEST(GroupFaults, ACrashOrAnErrorAtEveryCallLosesNothing) {
   }
 }
 
+// What a killed process leaves shows, and may be on no disk. Who goes on from it, and is told that it outlives a loss
+// of power, must be right.
+TEST(GroupFaultsOfTwo, AKillAndThenAPowerLossLoseNothingThatWasFlushed) {
+  for (std::uint64_t killed_at = 1;; ++killed_at) {
+    World world;
+    std::optional<Store> store = world.open(tiny_segments());
+    for (int i = 0; i < 6; ++i) { must(append(*store, "a-" + std::to_string(i), "x")); }
+    must(store->close());
+    store = world.open({.read_only = true});
+    std::uint64_t calls = 0;
+    world.files.set_fault_rule([&](const platform::SeamCall&) -> std::optional<platform::SeamFault> {
+      if (++calls == killed_at) { world.files.kill_process(); }
+      return std::nullopt;
+    });
+    // It makes the group, parks an event, acknowledges another one.
+    if (auto group = store->group("work", Query::all(), {.partitions = 2})) {
+      if (auto member = group->join()) {
+        const auto first = member->next_for(0s);
+        if (first && *first) { (void)member->nack((*first)->event.position, "too hard", Nack::kPark); }
+        const auto second = member->next_for(0s);
+        if (second && *second) { (void)member->ack((*second)->event.position); }
+      }
+    }
+    const bool is_through = calls < killed_at;
+    world.files.set_fault_rule({});
+    world.files.kill_process();
+    store.reset();
+
+    store = world.open({.read_only = true});
+    std::set<std::uint64_t> parked;
+    {
+      Group group = must(store->group("work", Query::all(), {.partitions = 2}));
+      Member member = must(group.join());
+      (void)work_off(member);
+      must(member.flush());
+      for (const ParkedEvent& event : must(group.parked())) { parked.insert(event.position.value()); }
+      world.files.power_off();
+    }
+    store.reset();
+    world.files.power_on(killed_at, 0.0);
+    world.machine.reboot();
+
+    store = world.open({.read_only = true});
+    Group group = must(store->group("work"));
+    EXPECT_EQ(must(group.parked()).size(), parked.size()) << "killed at call " << killed_at;
+    Member member = must(group.join());
+    EXPECT_TRUE(work_off(member).empty()) << "killed at call " << killed_at;
+    if (is_through || testing::Test::HasFailure()) {
+      EXPECT_GT(killed_at, 20u);
+      return;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tidemark
