@@ -165,6 +165,17 @@ std::vector<std::byte> encode_partition(const PartitionName& of, const Partition
     body.number(std::uint64_t{entry.done} << 32U | entry.tries);
   }
   GroupBlock header{};
+  constexpr std::size_t kNoteBytes = 3 * sizeof(std::uint64_t);
+  std::size_t room = kGroupStateSlotBytes - kSectorBytes - progress.entries.size() * sizeof(PartitionEntry);
+  for (const PartitionNote& note : progress.notes) {
+    if (room < kNoteBytes) { break; }
+    const std::size_t reason = kNoteBytes + note.reason.size() <= room ? note.reason.size() : 0;
+    body.number(note.position);
+    body.number(static_cast<std::uint64_t>(note.due.time_since_epoch().count()));
+    body.text(std::string_view(note.reason).substr(0, reason));
+    room -= kNoteBytes + reason;
+    ++header.notes;
+  }
   header.log_id = progress.proof.log_id;
   header.group_id = of.group_id;
   header.generation = progress.generation;
@@ -185,7 +196,7 @@ BlockState decode_partition(std::span<const std::byte> slot, const PartitionName
   const BlockState state = open_block(slot, kGroupStateMagic, header, bytes);
   if (state != BlockState::kGood) { return state; }
   if (!is_of(header, of) || header.count > kPartitionEntriesMax || header.has_proof > 1 ||
-      bytes.size() != header.count * sizeof(PartitionEntry)) {
+      bytes.size() < header.count * sizeof(PartitionEntry)) {
     return BlockState::kBad;
   }
   BodyReader body(bytes);
@@ -204,7 +215,18 @@ BlockState decode_partition(std::span<const std::byte> slot, const PartitionName
     if (!rises || rest >> 32U > 1) { return BlockState::kBad; }
     into.entries.push_back({position, static_cast<std::uint32_t>(rest), static_cast<std::uint32_t>(rest >> 32U)});
   }
-  return BlockState::kGood;
+  into.notes.clear();
+  for (std::uint64_t left = header.notes; body.good() && left > 0; --left) {
+    PartitionNote note;
+    note.position = body.number();
+    note.due = RecordedTime(std::chrono::nanoseconds(static_cast<std::int64_t>(body.number())));
+    note.reason = body.text();
+    if (note.position < (into.notes.empty() ? header.next : into.notes.back().position + 1)) {
+      return BlockState::kBad;
+    }
+    into.notes.push_back(std::move(note));
+  }
+  return body.is_through() ? BlockState::kGood : BlockState::kBad;
 }
 
 std::vector<std::byte> encode_parked(const PartitionName& of, const std::vector<ParkedEntry>& entries) {

@@ -43,11 +43,12 @@ struct GroupBlock {
   std::uint64_t replayed;
   std::uint64_t body_bytes;
   std::uint64_t body_check;  // XXH3
-  std::byte rest[392];
+  std::uint64_t notes;       // of a partition: how many of its entries something is said of
+  std::byte rest[384];
 };
 static_assert(sizeof(GroupBlock) == kSectorBytes && offsetof(GroupBlock, generation) == 48);
 static_assert(offsetof(GroupBlock, proof_epoch) == 80 && offsetof(GroupBlock, replayed) == 96);
-static_assert(offsetof(GroupBlock, body_check) == 112 && offsetof(GroupBlock, rest) == 120);
+static_assert(offsetof(GroupBlock, body_check) == 112 && offsetof(GroupBlock, notes) == 120);
 
 // What a group is: fixed when it is made.
 struct GroupDefinition {
@@ -75,12 +76,22 @@ static_assert(sizeof(PartitionEntry) == 16);
 inline constexpr std::size_t kPartitionEntriesMax = (kGroupStateSlotBytes - kSectorBytes) / sizeof(PartitionEntry);
 inline constexpr std::size_t kParkedEntriesMax = 4096;
 
+// What was said of an event that is to be given again.
+struct PartitionNote {
+  std::uint64_t position = 0;
+  RecordedTime due{};  // when; zero: it was given since
+  std::string reason;  // the last one that was said to nack()
+
+  friend bool operator==(const PartitionNote&, const PartitionNote&) = default;
+};
+
 struct PartitionProgress {
   std::uint64_t generation = 0;         // counts the writes; the highest holds
   std::uint64_t replayed = 0;           // the request to replay that was followed last
   Position next;                        // of the partition's events all before it are done
   Checkpoint proof;                     // that it belongs to the log; at most as far as next
   std::vector<PartitionEntry> entries;  // of what lies from next on: what was given, by rising positions
+  std::vector<PartitionNote> notes;     // of some of these, by rising positions
 
   friend bool operator==(const PartitionProgress&, const PartitionProgress&) = default;
 };
@@ -89,7 +100,8 @@ struct PartitionName {
   FileId group_id{};
   std::uint32_t partition = 0;
 };
-// At most kPartitionEntriesMax entries; at most kGroupStateSlotBytes bytes.
+// At most kPartitionEntriesMax entries; at most kGroupStateSlotBytes bytes. Where the notes do not fit, the first of
+// them go in, and reasons are left out before notes are.
 [[nodiscard]] std::vector<std::byte> encode_partition(const PartitionName& of, const PartitionProgress& progress);
 // slot: as many bytes as can be had of it. kBad also for another partition's.
 [[nodiscard]] BlockState decode_partition(std::span<const std::byte> slot, const PartitionName& of,

@@ -23,12 +23,6 @@ using Steady = std::chrono::steady_clock;
 // What failed is not tried again before.
 constexpr std::chrono::milliseconds kShortestPause{100};
 
-std::chrono::milliseconds back_off(const MemberOptions& options, std::uint32_t tries) {
-  auto wait = options.retry_first;
-  for (std::uint32_t n = 1; n < tries && wait < options.retry_longest; ++n) { wait *= 2; }
-  return std::min(wait, options.retry_longest);
-}
-
 // As much of a reason as is kept, with no character of UTF-8 cut.
 std::string_view kept_of(std::string_view reason) {
   if (reason.size() <= engine::kParkedReasonBytesMax) { return reason; }
@@ -36,6 +30,14 @@ std::string_view kept_of(std::string_view reason) {
   std::size_t end = engine::kParkedReasonBytesMax;
   while (end > engine::kParkedReasonBytesMax - 4 && goes_on(end)) { --end; }
   return reason.substr(0, goes_on(end) ? engine::kParkedReasonBytesMax : end);
+}
+
+// Of what is parked without a word of who had it last.
+std::string reason_of(const Partition::Said& said, std::uint32_t tries) {
+  if (said.is_of_last_try) { return said.reason; }
+  std::string reason = "given " + std::to_string(tries) + " times, ";
+  if (said.reason.empty()) { return reason + "and never acknowledged or refused"; }
+  return reason + "the last time never acknowledged or refused; said before: " + said.reason;
 }
 
 // Errors after which there is nothing to try again.
@@ -147,6 +149,12 @@ Status MemberImpl::keep_up(std::optional<SteadyTime> until, const std::stop_toke
     if (result) { result = std::move(flushed); }
   }
   return result;
+}
+
+std::chrono::milliseconds MemberImpl::back_off(const MemberOptions& options, std::uint32_t tries) {
+  auto wait = options.retry_first;
+  for (std::uint32_t n = 1; n < tries && wait < options.retry_longest; ++n) { wait *= 2; }
+  return std::min(wait, options.retry_longest);
 }
 
 SteadyTime MemberImpl::pause_after(unsigned failures) const {
@@ -297,8 +305,7 @@ Result<std::optional<Delivery>> MemberImpl::take_turn() {
       if (!turn || turn->position >= scan_.end()) { break; }  // or not to be seen yet, in this opening
       turn_ = first + n + 1;
       if (is_given_too_often(owned, *turn)) {  // whoever had it died of it, or fell with the machine
-        auto parked = park(owned, turn->position,
-                           "given " + std::to_string(turn->tries) + " times, and never acknowledged or refused");
+        auto parked = park(owned, turn->position, reason_of(owned.partition.said(turn->position), turn->tries));
         if (!parked && result) { result = std::move(parked); }
         continue;
       }
@@ -399,8 +406,10 @@ Status MemberImpl::nack(Position position, std::string_view reason, Nack how) {
   if (how == Nack::kPark || owned->partition.tries(position) >= options_.max_tries) {
     return park(*owned, position, reason);
   }
-  owned->partition.retry(position, now() + back_off(options_, owned->partition.tries(position)));
-  return {};
+  const auto wait = back_off(options_, owned->partition.tries(position));
+  (owned->partition.is_replay(position) ? owned->is_parked_unwritten : owned->is_unwritten) = true;
+  owned->partition.refuse(position, now() + wait, context_.clock.now() + wait, kept_of(reason));
+  return owned->is_unwritten ? store_progress(*owned) : Status();
 }
 
 Status MemberImpl::park(Owned& owned, Position position, std::string_view reason) {
@@ -415,7 +424,8 @@ Status MemberImpl::park(Owned& owned, Position position, std::string_view reason
   // so that the others of its partition go on.
   const auto entry = owned.partition.to_park(position, context_.clock.now(), kept_of(reason));
   if (auto parked = store_parked(owned, &entry); !parked) {
-    owned.partition.retry(position, pause_after(++owned.failures));
+    const SteadyTime again = pause_after(++owned.failures);
+    owned.partition.refuse(position, again, entry.parked + (again - now()), entry.reason);
     return parked;
   }
   owned.failures = 0;

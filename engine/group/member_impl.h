@@ -115,6 +115,8 @@ class MemberImpl {
   [[nodiscard]] bool needs_flush() const;
   [[nodiscard]] Status flush_all();
   [[nodiscard]] Status prove(Owned& owned);
+  // How long an event that was given so often waits.
+  [[nodiscard]] static std::chrono::milliseconds back_off(const MemberOptions& options, std::uint32_t tries);
   // What failed is tried again after this.
   [[nodiscard]] platform::SteadyTime pause_after(unsigned failures) const;
   [[nodiscard]] bool is_held(const Owned& owned) const { return now() < owned.held_until; }

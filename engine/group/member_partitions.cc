@@ -136,15 +136,23 @@ Status MemberImpl::take(std::uint32_t number, SteadyTime patience, const std::st
   const Checkpoint proof = progress.proof;
   const Position next = progress.next;
   const std::uint64_t replayed = progress.replayed;
-  auto owned = std::make_unique<Owned>(Owned{.number = number,
-                                             .lock = std::move(*lock),
-                                             .file = std::move(file),
-                                             .partition = Partition(std::move(progress), std::move(loaded->parked)),
-                                             .proof = proof,
-                                             .stored_next = next,
-                                             .is_stalled = true,
-                                             .is_unwritten = true,
-                                             .stored_replayed = replayed});
+  // Who had it before may have refused some events, or died of them: they are not given at once because of that.
+  const auto due_of = [options = options_, taken = now(), wall = context_.clock.now()](
+                          std::uint32_t tries, std::optional<RecordedTime> due) -> SteadyTime {
+    const std::chrono::nanoseconds longest = MemberImpl::back_off(options, tries);
+    return taken +
+           (due ? std::clamp<std::chrono::nanoseconds>(*due - wall, std::chrono::nanoseconds(0), longest) : longest);
+  };
+  auto owned =
+      std::make_unique<Owned>(Owned{.number = number,
+                                    .lock = std::move(*lock),
+                                    .file = std::move(file),
+                                    .partition = Partition(std::move(progress), std::move(loaded->parked), due_of),
+                                    .proof = proof,
+                                    .stored_next = next,
+                                    .is_stalled = true,
+                                    .is_unwritten = true,
+                                    .stored_replayed = replayed});
   owned_.push_back(std::move(owned));
   return {};
 }

@@ -6,9 +6,12 @@
 
 namespace tidemark::engine {
 
-Partition::Partition(PartitionProgress stored, std::vector<ParkedEntry> parked, std::size_t window)
-    : window_(window), seen_(stored.next), replayed_(stored.replayed) {
+Partition::Partition(PartitionProgress stored, std::vector<ParkedEntry> parked, DueOf due_of, std::size_t window)
+    : window_(window), due_of_(std::move(due_of)), seen_(stored.next), replayed_(stored.replayed) {
   for (const PartitionEntry& entry : stored.entries) { known_.emplace(Position(entry.position), entry); }
+  for (PartitionNote& note : stored.notes) {
+    notes_.emplace(Position(note.position), Note{.due = note.due, .reason = std::move(note.reason)});
+  }
   for (ParkedEntry& entry : parked) {
     if (entry.wanted) { wanted_.insert(entry.position); }
     parked_.emplace(entry.position, std::move(entry));
@@ -55,8 +58,18 @@ void Partition::see(Position position, std::string_view stream) {
   }
   Entry& added = entries_[position];
   added.tries = before.tries;
-  if (added.tries > 0) { ++stored_; }
+  if (added.tries > 0) {
+    ++stored_;
+    added.due = due_of(position, added.tries);
+  }
   enqueue(position, added, stream);
+}
+
+Partition::Time Partition::due_of(Position position, std::uint32_t tries) const {
+  if (!due_of_) { return Time::min(); }
+  const auto note = notes_.find(position);
+  const bool is_refused = note != notes_.end() && note->second.due != RecordedTime();
+  return due_of_(tries, is_refused ? std::optional(note->second.due) : std::nullopt);
 }
 
 void Partition::pass_by(Queues::iterator queue, Position from) {
@@ -117,6 +130,7 @@ void Partition::leave_queue(Position position, Entry& entry) {
   if (entry.state == State::kGiven) { --given_; }
   if (!is_replay(position) && !is_stored(entry)) { ++stored_; }
   entry.state = State::kDone;
+  notes_.erase(position);
   Queue& queue = entry.queue->second;
   queue.waiting.pop_front();
   if (!queue.waiting.empty()) {
@@ -177,6 +191,7 @@ void Partition::give(Position position) {
   ++given.tries;
   ++given_;
   if (is_replay(position)) { parked_.at(position).tries = given.tries; }
+  if (const auto note = notes_.find(position); note != notes_.end()) { note->second.due = {}; }
 }
 
 void Partition::take_back(Position position, Time now) {
@@ -186,6 +201,9 @@ void Partition::take_back(Position position, Time now) {
     parked_.at(position).tries = given.tries;
   } else if (given.tries == 0) {
     --stored_;
+    notes_.erase(position);
+  } else {
+    notes_[position].due = RecordedTime(std::chrono::nanoseconds(1));  // it has waited already
   }
   retry(position, now);
 }
@@ -199,6 +217,22 @@ bool Partition::take_all_back(Time now) {
   }
   for (const Position position : given) { take_back(position, now); }
   return !given.empty();
+}
+
+void Partition::refuse(Position position, Time due, RecordedTime when, std::string_view reason) {
+  if (is_replay(position)) {
+    parked_.at(position).reason = reason;
+  } else {
+    notes_.insert_or_assign(position, Note{.due = when, .reason = std::string(reason)});
+  }
+  retry(position, due);
+}
+
+Partition::Said Partition::said(Position position) const {
+  if (is_replay(position)) { return {.reason = parked_.at(position).reason}; }
+  const auto note = notes_.find(position);
+  if (note == notes_.end()) { return {}; }
+  return {.reason = note->second.reason, .is_of_last_try = note->second.due != RecordedTime()};
 }
 
 bool Partition::is_given(Position position) const {
@@ -259,6 +293,7 @@ void Partition::want_parked() {
     wanted_.erase(wanted_.begin());
     Entry& replay = replays_[parked.position];
     replay.tries = parked.tries;
+    if (replay.tries > 0) { replay.due = due_of(parked.position, replay.tries); }
     enqueue(parked.position, replay, parked.stream);
   }
 }
@@ -288,6 +323,9 @@ PartitionProgress Partition::progress() const {
   }
   for (const auto& [position, entry] : known_) {
     if (position >= seen_) { progress.entries.push_back(entry); }
+  }
+  for (auto note = notes_.lower_bound(progress.next); note != notes_.end(); ++note) {
+    progress.notes.push_back({.position = note->first.value(), .due = note->second.due, .reason = note->second.reason});
   }
   return progress;
 }

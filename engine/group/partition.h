@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -38,7 +39,9 @@ class Partition {
     std::uint32_t tries = 0;  // so often was it given before
   };
 
-  Partition(PartitionProgress stored, std::vector<ParkedEntry> parked, std::size_t window = kWindow);
+  // When what was given before is given again to who takes the partition; due: if it was refused since.
+  using DueOf = std::function<Time(std::uint32_t tries, std::optional<RecordedTime> due)>;
+  Partition(PartitionProgress stored, std::vector<ParkedEntry> parked, DueOf due_of = {}, std::size_t window = kWindow);
 
   // All of the log before it was looked at; only its own events count.
   [[nodiscard]] Position seen() const { return seen_; }
@@ -82,6 +85,14 @@ class Partition {
   // done is parked no more.
   void done(Position position);
   void retry(Position position, Time due);
+  // The same, and what is kept of it for the next one who has the partition.
+  void refuse(Position position, Time due, RecordedTime when, std::string_view reason);
+  // What was said of it last, and whether that was of the last time that it was given.
+  struct Said {
+    std::string reason;
+    bool is_of_last_try = false;
+  };
+  [[nodiscard]] Said said(Position position) const;
   void park(const ParkedEntry& entry);
   // What park() would keep of it.
   [[nodiscard]] ParkedEntry to_park(Position position, RecordedTime now, std::string_view reason) const;
@@ -117,6 +128,7 @@ class Partition {
   [[nodiscard]] std::set<Due>& ready_set(Position position, const Entry& entry);
   [[nodiscard]] std::optional<Due> soonest() const;
   void add(Position position, std::string_view stream);
+  [[nodiscard]] Time due_of(Position position, std::uint32_t tries) const;
   void pass_by(Queues::iterator queue, Position from);
   [[nodiscard]] Entry& entry(Position position);
   [[nodiscard]] const Entry* find(Position position) const;
@@ -126,7 +138,14 @@ class Partition {
   void want_parked();
   void trim();
 
+  struct Note {
+    RecordedTime due{};
+    std::string reason;
+  };
+
   const std::size_t window_;
+  const DueOf due_of_;
+  std::map<Position, Note> notes_;  // of events that were given before, seen again or not
   Position seen_;
   std::uint64_t replayed_;
   std::map<Position, PartitionEntry> known_;  // as stored, until they are seen again

@@ -72,6 +72,7 @@ TEST_F(GroupErrorsTest, WhatCannotBeParkedStopsItsStreamAlone) {
   EXPECT_EQ(work_off(member), (std::vector<std::uint64_t>{3, 6, 9}));
   ASSERT_EQ(must(group.parked()).size(), 1u);
   EXPECT_EQ(must(group.parked())[0].position, Position(0));
+  EXPECT_EQ(must(group.parked())[0].reason, "bad") << "as it was said";
 }
 
 TEST_F(GroupErrorsTest, APartitionThatCannotBeWrittenStopsNoOther) {
@@ -258,6 +259,64 @@ TEST_F(GroupErrorsTest, AReasonIsCutBetweenCharacters) {
   EXPECT_EQ(member.unacked(), 1u);
   must(member.nack(Position(0), std::string(254, 'x') + "\xC3\xA4 more", Nack::kPark));
   EXPECT_EQ(must(group.parked())[0].reason, std::string(254, 'x'));
+}
+
+// The time that a refused event waits does not end with its member.
+TEST_F(GroupErrorsTest, ARefusedEventWaitsThoughItsMemberIsGone) {
+  append_some(1);
+  const MemberOptions options = {.max_tries = 3, .retry_first = 10s};
+  {
+    const Group group = must(store.group("work", Query::all()));
+    Member member = must(group.join(options));
+    ASSERT_EQ(take_all(member).size(), 1u);
+    must(member.nack(Position(0), "the printer is out of paper"));
+    world.clock.advance(4s);
+    must(member.leave());
+    Member next = must(group.join(options));
+    EXPECT_TRUE(take_all(next).empty());
+    world.clock.advance(5900ms);
+    EXPECT_TRUE(take_all(next).empty());
+    world.clock.advance(100ms);
+    auto given = take_all(next);
+    ASSERT_EQ(given.size(), 1u);
+    EXPECT_EQ(given[0].tries, 2u);
+    // What was taken back has waited already.
+    must(next.leave());
+    Member third = must(group.join(options));
+    ASSERT_EQ(take_all(third).size(), 1u);
+    must(third.nack(Position(0), "the printer is gone"));
+    world.clock.advance(20s);
+    ASSERT_EQ(take_all(third).size(), 1u) << "the third time";
+    world.files.kill_process();
+  }
+  store = world.open();
+  const Group group = must(store.group("work"));
+  Member member = must(group.join(options));
+  EXPECT_TRUE(take_all(member).empty());
+  world.clock.jump(-1h);  // a clock that is set back keeps nothing waiting for longer
+  world.clock.advance(40s);
+  EXPECT_TRUE(take_all(member).empty());
+  const auto parked = must(group.parked());
+  ASSERT_EQ(parked.size(), 1u);
+  EXPECT_NE(parked[0].reason.find("given 3 times"), std::string::npos) << parked[0].reason;
+  EXPECT_NE(parked[0].reason.find("the printer is gone"), std::string::npos) << parked[0].reason;
+}
+
+// However many wait, and whatever was said of them: the slot holds it, or leaves reasons out.
+TEST_F(GroupErrorsTest, ManyRefusedEventsFitIntoTheSlot) {
+  append_some(600, 600);
+  const Group group = must(store.group("work", Query::all(), {.partitions = 1}));
+  Member member = must(group.join({.max_tries = 100, .retry_first = 10s, .max_unacked = 1000}));
+  const auto given = take_all(member);
+  ASSERT_EQ(given.size(), 600u);
+  for (const auto& one : given) { must(member.nack(one.event.position, std::string(255, 'r'))); }
+  must(member.leave());
+  Member next = must(group.join({.max_tries = 100, .retry_first = 10s, .max_unacked = 1000}));
+  EXPECT_TRUE(take_all(next).empty());
+  world.clock.advance(10s);
+  const auto again = take_all(next);
+  ASSERT_EQ(again.size(), 600u);
+  EXPECT_EQ(again[599].tries, 2u);
 }
 
 // Each looks at each: of many, each looks less often.

@@ -134,6 +134,13 @@ TEST_F(GroupTest, AnEventThatItsMembersDieOfIsParked) {
   append_some(4, 1);
   for (int n = 0; n < 3; ++n) {
     Member member = must(must(store.group("work", Query::all())).join({.max_tries = 3}));
+    EXPECT_EQ(take_all(member).empty(), n > 0) << "that somebody died of it is no reason for haste";
+    if (n == 0) {
+      world.files.kill_process();
+      store = world.open();
+      continue;
+    }
+    world.clock.advance(1s);
     const auto given = take_all(member);
     ASSERT_EQ(positions_of(given), (std::vector<std::uint64_t>{0}));
     EXPECT_EQ(given[0].tries, static_cast<std::uint32_t>(n + 1));
@@ -142,6 +149,8 @@ TEST_F(GroupTest, AnEventThatItsMembersDieOfIsParked) {
   }
   const Group group = must(store.group("work"));
   Member member = must(group.join({.max_tries = 3}));
+  (void)take_all(member);
+  world.clock.advance(1s);
   EXPECT_EQ(work_off(member), (std::vector<std::uint64_t>{1, 2, 3}));
   EXPECT_EQ(must(group.parked()).at(0).position, Position(0));
 }
@@ -158,7 +167,10 @@ TEST_F(GroupTest, AReplayedEventThatItsMembersDieOfIsParkedAgain) {
   }
   for (int n = 0; n < 3; ++n) {
     Member member = must(must(store.group("work")).join({.max_tries = 3}));
-    const auto given = take_all(member);
+    auto given = take_all(member);
+    EXPECT_EQ(given.empty(), n > 0);
+    world.clock.advance(1s);
+    if (given.empty()) { given = take_all(member); }
     ASSERT_EQ(positions_of(given), (std::vector<std::uint64_t>{0}));
     EXPECT_EQ(given[0].tries, static_cast<std::uint32_t>(n + 1));
     world.files.kill_process();
@@ -166,6 +178,8 @@ TEST_F(GroupTest, AReplayedEventThatItsMembersDieOfIsParkedAgain) {
   }
   const Group group = must(store.group("work"));
   Member member = must(group.join({.max_tries = 3}));
+  (void)take_all(member);
+  world.clock.advance(1s);
   EXPECT_TRUE(work_off(member).empty());
   EXPECT_FALSE(must(group.parked()).at(0).is_wanted);
 }

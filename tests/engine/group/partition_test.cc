@@ -132,7 +132,7 @@ class Work {
   void hand_over() {
     if (below(2) == 0) { held_->take_all_back(now_); }
     PartitionProgress stored = held_->progress();
-    held_.emplace(std::move(stored), std::vector<ParkedEntry>{}, kWindow);
+    held_.emplace(std::move(stored), std::vector<ParkedEntry>{}, Partition::DueOf{}, kWindow);
     given_.clear();
     is_stalled_ = false;
   }
@@ -142,7 +142,8 @@ class Work {
   std::vector<bool> done_ = std::vector<bool>(3000);
   std::map<std::string, std::uint64_t> last_;
   std::set<Position> given_;
-  std::optional<Partition> held_{std::in_place, PartitionProgress{}, std::vector<ParkedEntry>{}, kWindow};
+  std::optional<Partition> held_{std::in_place, PartitionProgress{}, std::vector<ParkedEntry>{}, Partition::DueOf{},
+                                 kWindow};
   Time now_{};
   bool is_stalled_ = false;
   std::size_t gone_back_ = 0;
@@ -161,7 +162,7 @@ TEST(Partition, GivesAllInOrderWithinItsBounds) {
 
 // However many events of one stream wait, those of others are taken in.
 TEST(Partition, AStreamThatWaitsKeepsNoOtherOut) {
-  Partition partition{PartitionProgress{}, {}, kWindow};
+  Partition partition{PartitionProgress{}, {}, {}, kWindow};
   partition.see(Position(0), "hot");
   partition.give(Position(0));
   std::uint64_t at = 1;
