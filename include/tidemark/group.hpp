@@ -33,10 +33,11 @@ struct GroupOptions {
 };
 
 struct MemberOptions {
-  // An event that was given so often and not acknowledged is parked; at least 1. A member that dies of an event has
-  // been given it.
+  // An event that was given so often and not acknowledged is parked; at least 1. A member that dies has tried all that
+  // it had in hand.
   std::uint32_t max_tries = 5;
-  // How long after a nack an event is given again: first, then twice as long each time, up to longest.
+  // How long after a nack an event is given again, by this member or another: first, then twice as long each time, up
+  // to longest. What a member had in hand that died waits as long, from when another one takes its partition.
   std::chrono::milliseconds retry_first{100};
   std::chrono::milliseconds retry_longest{30'000};
   // So many events may be given and not yet acknowledged; at least 1.
@@ -89,8 +90,9 @@ class MemberImpl;
 // One consumer of a group. It is given the events of the partitions that it has: of each stream in order, one at a
 // time; of different streams it may have several. With each event it says what became of it, in whatever order. Members
 // share the partitions evenly; when one joins, leaves or dies, the others see it in their next(), a quarter of a second
-// later, and what it had been given and not acknowledged is given again, to whoever has the partition then. So every
-// event is dealt with at least once, and none that was acknowledged comes again (but see MemberOptions::sync_interval).
+// later (two seconds, of hundreds), and what it had been given and not acknowledged is given again, to whoever has the
+// partition then. So every event is dealt with at least once, and none that was acknowledged comes again (but see
+// MemberOptions::sync_interval).
 //
 //   for (;;) {
 //     auto given = member.next(stop);
@@ -107,9 +109,9 @@ class MemberImpl;
 //   }
 //
 // A member belongs to one thread at a time: let more work go on at once by more members. It looks after its partitions
-// in next(): a member that is not asked for long keeps what it has, and so does a process that hangs; one that ends, or
-// is killed, does not. Once its store is closed, every call gives kClosed, but for flush() and leave(), which still
-// store what was said. A moved-from member can only be assigned to or destroyed.
+// in next(): a member that is not asked for long, or never, keeps its share, and so does a process that hangs; one that
+// ends, or is killed, does not. Once its store is closed, every call gives kClosed, but for flush() and leave(), which
+// still store what was said. A moved-from member can only be assigned to or destroyed.
 class Member {
  public:
   Member(Member&& other) noexcept;
@@ -175,8 +177,8 @@ class Group {
   [[nodiscard]] Result<GroupInfo> info() const;
   // What was parked, by rising positions. kGroupUnknown, kDamaged, kIo.
   [[nodiscard]] Result<std::vector<ParkedEvent>> parked() const;
-  // Asks the members to give everything that is parked once more; those that are there see it within half a second.
-  // What is acknowledged then is parked no more. kGroupUnknown, kNoSpace, kIo.
+  // Asks the members to give everything that is parked once more; those that are there see it when they look who else
+  // is there. What is acknowledged then is parked no more. kGroupUnknown, kNoSpace, kIo.
   [[nodiscard]] Status replay_parked() const;
 
   Group(std::shared_ptr<const engine::StoreCore> core, std::shared_ptr<const engine::GroupDefinition> definition);
