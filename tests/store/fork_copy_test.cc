@@ -147,7 +147,7 @@ TEST(ForkTest, AnyLifeAndForksOfForks) {
       {
         const Store source = open_at(life.world, from, {.read_only = true});
         const auto edges = edges_of(source);
-        at = edges[life.pick(2) == 0 ? edges.size() - 1 - life.pick(edges.size() / 4) : life.pick(edges.size())];
+        at = edges[life.pick(2) == 0 ? edges.size() - 1 - life.pick(edges.size() / 4 + 1) : life.pick(edges.size())];
       }
       must(fork_at(life.world, at, into, from,
                    {.sealed = life.pick(2) == 0 ? SealedSegments::kLinked : SealedSegments::kCopied}));
