@@ -133,6 +133,24 @@ TEST_F(RealFileSystemTest, APipeIsNoFileAndDoesNotHang) {
   EXPECT_EQ(fs.open(path, OpenMode::kReadWrite).error().system_error(), EINVAL);
 }
 
+TEST_F(RealFileSystemTest, AnInnerFolderIsNoLinkAndMakesNothingAboveIt) {
+  std::filesystem::create_directories(temp.path() / "elsewhere");
+  std::filesystem::create_directory_symlink(temp.path() / "elsewhere", temp.path() / "link");
+  must(fs.open(temp.path() / "file", OpenMode::kCreate));
+  EXPECT_TRUE(fs.make_inner_folder(temp.path() / "made"));
+  EXPECT_TRUE(fs.make_inner_folder(temp.path() / "made"));
+  EXPECT_TRUE(fs.check_inner_folder(temp.path() / "made"));
+  EXPECT_EQ(fs.make_inner_folder(temp.path() / "none" / "made").error().code(), ErrorCode::kNotFound);
+  EXPECT_EQ(fs.check_inner_folder(temp.path() / "none").error().code(), ErrorCode::kNotFound);
+  for (const char* name : {"link", "file"}) {
+    EXPECT_EQ(fs.make_inner_folder(temp.path() / name).error().code(), ErrorCode::kIo) << name;
+    EXPECT_EQ(fs.check_inner_folder(temp.path() / name).error().code(), ErrorCode::kIo) << name;
+  }
+  for (const auto& entry : must(fs.list(temp.path()))) {
+    EXPECT_EQ(entry.is_folder, entry.name != "link" && entry.name != "file");
+  }
+}
+
 TEST_F(RealFileSystemTest, ListsLinksThatLeadNowhere) {
   std::filesystem::create_symlink("nowhere", temp.path() / "link");
   const auto entries = must(fs.list(temp.path()));

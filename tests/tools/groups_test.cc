@@ -232,7 +232,7 @@ TEST_F(Groups, AreRemovedOnceNobodyIsIn) {
     const Ran refused = run({"groups", "remove", store_, "mail"});
     EXPECT_EQ(refused.exit_code, 4);
     EXPECT_THAT(refused.out, IsEmpty());
-    EXPECT_THAT(refused.err, HasSubstr("end them, then remove it"));
+    EXPECT_THAT(refused.err, HasSubstr("end it, then remove the group"));
     EXPECT_EQ(run({"groups", "list", store_, "--json"}).json_lines().size(), 1U);
   }
   const Ran removed = run({"groups", "remove", store_, "mail"});

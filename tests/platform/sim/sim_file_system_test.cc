@@ -46,6 +46,7 @@ std::vector<int> call_all(SimFileSystem& fs, File& file, const Mapping& mapping,
       number(fs.unlink("c")),
       number(fs.list("")),
       number(fs.make_folder("d")),
+      number(fs.check_inner_folder("d")),
       number(fs.sync_folder("")),
       number(fs.lock("lock")),
       number(fs.is_locked("lock")),
@@ -84,10 +85,11 @@ TEST_F(SimFileSystemTest, EveryCallIsCountedAndShownToTheRule) {
   for (std::size_t kind = 0; kind < kKinds; ++kind)
     EXPECT_EQ(fs.calls(static_cast<Kind>(kind)), before[kind] + 1) << kind;
   const std::vector<std::string> expected = {
-      "open a 0 0",         "pread a 8 4",        "pwritev a 16 4", "datasync a 0 0",      "allocate a 0 1000",
-      "write_zeros a 0 10", "size a 0 0",         "map a 0 0",      "populate a 1 2",      "rename b 0 0",
-      "link c 0 0",         "unlink c 0 0",       "list  0 0",      "make_folder d 0 0",   "sync_folder  0 0",
-      "lock lock 0 0",      "is_locked lock 0 0", "traits  0 0",    "check_lock held 0 0", "check_file a 0 0"};
+      "open a 0 0",         "pread a 8 4",   "pwritev a 16 4",     "datasync a 0 0",    "allocate a 0 1000",
+      "write_zeros a 0 10", "size a 0 0",    "map a 0 0",          "populate a 1 2",    "rename b 0 0",
+      "link c 0 0",         "unlink c 0 0",  "list  0 0",          "make_folder d 0 0", "check_folder d 0 0",
+      "sync_folder  0 0",   "lock lock 0 0", "is_locked lock 0 0", "traits  0 0",       "check_lock held 0 0",
+      "check_file a 0 0"};
   EXPECT_EQ(seen, expected);
 }
 
