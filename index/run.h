@@ -50,7 +50,9 @@ class Run {
   // How many keys of a kind have a position in this run, and how many of them have none before it: a sum of those over
   // runs that lie side by side, from the log's first position on, counts each key once.
   [[nodiscard]] std::uint64_t key_count(KeyKind kind) const { return header().of_kind(kind_slot(kind)).keys; }
-  [[nodiscard]] std::uint64_t beginning_count(KeyKind kind) const { return header().of_kind(kind_slot(kind)).beginning; }
+  [[nodiscard]] std::uint64_t beginning_count(KeyKind kind) const {
+    return header().of_kind(kind_slot(kind)).beginning;
+  }
 
   // The key, if it has a position in this run. The hash narrows, the bytes decide.
   [[nodiscard]] Result<std::optional<RunKey>> find(const Key& key) const;
