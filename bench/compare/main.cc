@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// Measures Tidemark beside other embedded stores and beside what the machine itself does: README.md.
+//
+//   cmake --preset release -DTIDEMARK_BUILD_BENCH=ON && cmake --build --preset release --target compare_bench
+//   build/release/bin/compare_bench --dir /a/real/disk
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "bench/compare/folder.h"
+#include "bench/compare/machine_facts.h"
+#include "bench/compare/report.h"
+#include "bench/compare/runner.h"
+#include "bench/compare/stores.h"
+#include "bench/compare/workload.h"
+
+namespace {
+
+using namespace tidemark::compare;
+
+constexpr const char* kExamples = R"(Examples:
+  compare_bench --dir /a/real/disk
+  compare_bench --dir . --workloads w1,w2 --stores tidemark,sqlite --repetitions 9
+  compare_bench --dir . --workloads w3-1000 --payload 1024 --seconds 2 --json figures.json
+  compare_bench --dir /tmp --quick --allow-memory      # whether it works; the figures say nothing
+
+Exit codes: 0 well, 1 something could not be measured or gave a wrong answer, 2 usage.)";
+
+struct Arguments {
+  RunOptions run;
+  std::int64_t gather_us = 60;
+  bool quick = false;
+  bool allow_memory = false;
+  std::vector<std::string> workloads;
+  std::vector<std::string> stores;
+  std::filesystem::path json;
+  std::filesystem::path markdown;
+};
+
+std::vector<std::string> names_of_stores() {
+  std::vector<std::string> names;
+  for (const StoreKind& kind : store_kinds()) {
+    if (!kind.is_limit) { names.push_back(kind.name); }
+  }
+  return names;
+}
+
+// Of the families (w2) or single workloads (w2-64) that were asked for; all without a word.
+std::vector<Workload> chosen(const std::vector<Workload>& all, const std::vector<std::string>& names) {
+  std::vector<Workload> some;
+  for (const Workload& workload : all) {
+    const auto is_meant = [&](const std::string& name) { return name == workload.family || name == workload.name; };
+    if (names.empty() || std::ranges::any_of(names, is_meant)) { some.push_back(workload); }
+  }
+  return some;
+}
+
+CLI::Validator known_workload() {
+  return {[](const std::string& name) {
+            const std::vector<Workload> all = workloads(names_of_stores());
+            if (!chosen(all, {name}).empty()) { return std::string(); }
+            std::string known = "there is no workload " + name + "; there are";
+            for (const Workload& workload : all) { known += " " + workload.name; }
+            return known;
+          },
+          "NAME"};
+}
+
+CLI::Validator known_store() {
+  return {[](const std::string& name) {
+            const StoreKind* const kind = find_store_kind(name);
+            if (kind != nullptr && !kind->is_limit) { return std::string(); }
+            for (const LeftOut& left_out : left_out_stores()) {
+              if (left_out.name == name) { return name + " is not in this program: " + left_out.why; }
+            }
+            std::string known = "there is no store " + name + "; there are";
+            for (const std::string& one : names_of_stores()) { known += " " + one; }
+            return known;
+          },
+          "NAME"};
+}
+
+void add_scale(CLI::App& app, Scale& scale, std::int64_t& gather_us) {
+  app.add_option("--seconds", scale.seconds, "how long one measurement takes")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--events", scale.events, "that loads append")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--payload", scale.payload_bytes, "bytes of an event's payload")
+      ->check(CLI::Range(8, 1 << 20))
+      ->capture_default_str();
+  app.add_option("--gather-us", gather_us,
+                 "how long a leader waits for company, in the group commit that stores with one writer share")
+      ->check(CLI::Range(0, 1000000))
+      ->capture_default_str();
+  app.add_flag("--allow-unsafe-file-system", scale.allow_unsafe_file_system,
+               "let Tidemark's stores lie on a network or overlay file system")
+      ->envname("TIDEMARK_ALLOW_UNSAFE_FILE_SYSTEM");
+}
+
+// Enough to see that everything works.
+void make_quick(const CLI::App& app, Arguments& arguments) {
+  if (app.count("--repetitions") == 0) { arguments.run.repetitions = 1; }
+  if (app.count("--seconds") == 0) { arguments.run.scale.seconds = 0.05; }
+  if (app.count("--events") == 0) { arguments.run.scale.events = 5000; }
+}
+
+void write_file(const std::filesystem::path& file, const std::string& text) {
+  if (file.empty()) { return; }
+  std::ofstream out(file);
+  out << text;
+  if (!out.flush()) { throw Failure("cannot write " + file.string()); }
+}
+
+int run_all(const Arguments& arguments) {
+  if (is_in_memory(arguments.run.folder) && !arguments.allow_memory) {
+    std::cerr << "compare_bench: " << arguments.run.folder.string() << " is on " << file_system_of(arguments.run.folder)
+              << ", which has no disk: durable appends would cost nothing. Name another --dir, or say --allow-memory\n";
+    return 2;
+  }
+  const auto stores = arguments.stores.empty() ? names_of_stores() : arguments.stores;
+  std::vector<std::string> about = machine_facts(arguments.run.folder);
+  for (const StoreKind& kind : store_kinds()) { about.push_back(kind.name + ": " + kind.about); }
+  for (const LeftOut& left_out : left_out_stores()) { about.push_back(left_out.name + ": left out, " + left_out.why); }
+  const double load_before = load_average();
+  const RunResult result = run(chosen(workloads(stores), arguments.workloads), arguments.run);
+  std::array<char, 160> line{};
+  std::snprintf(line.data(), line.size(),
+                "load average before %.1f, after %.1f (this program's own included); took %.0f s", load_before,
+                load_average(), result.seconds);
+  about.insert(about.begin() + 1, line.data());
+  const std::string markdown = markdown_of(result, about);
+  std::cout << markdown;
+  write_file(arguments.markdown, markdown);
+  write_file(arguments.json, json_of(result, about).dump(1) + "\n");
+  if (result.is_interrupted) { std::cerr << "compare_bench: interrupted\n"; }
+  return result.failures.empty() && !result.is_interrupted ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Tidemark beside other embedded stores and beside what the machine itself does, workload by workload.");
+  app.footer(kExamples);
+  Arguments arguments;
+  app.add_option("--dir", arguments.run.folder, "where a folder for the stores is made and removed; on a real disk")
+      ->check(CLI::ExistingDirectory);
+  app.add_option("--workloads", arguments.workloads, "families or single ones, by commas; all if not given")
+      ->delimiter(',')
+      ->check(known_workload());
+  app.add_option("--stores", arguments.stores, "by commas; all if not given. The limits are always measured")
+      ->delimiter(',')
+      ->check(known_store());
+  app.add_option("--repetitions", arguments.run.repetitions, "of every measurement, interleaved")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_option("--json", arguments.json, "write all figures to this file");
+  app.add_option("--markdown", arguments.markdown, "write the tables to this file, too");
+  app.add_flag("--quick", arguments.quick, "a tiny run that shows whether everything works");
+  app.add_flag("--allow-memory", arguments.allow_memory, "take a file system in memory for a disk");
+  add_scale(app, arguments.run.scale, arguments.gather_us);
+
+  CLI::App* const one = app.add_subcommand("one", "what every measurement is made by: one, in this process")->group("");
+  OneOptions single;
+  one->add_option("--workload", single.workload)->required();
+  one->add_option("--contender", single.contender)->required();
+  one->add_option("--folder", single.folder)->required();
+  std::int64_t single_gather_us = 60;
+  add_scale(*one, single.scale, single_gather_us);
+
+  try {
+    app.parse(argc, argv);
+    if (!one->parsed() && arguments.run.folder.empty()) { throw CLI::RequiredError("--dir"); }
+  } catch (const CLI::ParseError& error) { return app.exit(error) == 0 ? 0 : 2; }
+  if (one->parsed()) {
+    single.scale.gather = std::chrono::microseconds(single_gather_us);
+    return measure_one(single);
+  }
+  arguments.run.scale.gather = std::chrono::microseconds(arguments.gather_us);
+  if (arguments.quick) { make_quick(app, arguments); }
+  try {
+    return run_all(arguments);
+  } catch (const std::exception& failure) {
+    std::cerr << "compare_bench: " << failure.what() << '\n';
+    return 1;
+  }
+}

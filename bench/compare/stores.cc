@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/compare/stores.h"
+
+#include <algorithm>
+#ifdef TIDEMARK_COMPARE_SQLITE
+#include <sqlite3.h>
+#endif
+
+namespace tidemark::compare {
+
+const std::vector<StoreKind>& store_kinds() {
+  static const std::vector<StoreKind> kinds = {
+      {.name = "L1",
+       .about = "one write and one fdatasync a group, into a file that was zeroed before and is recycled",
+       .is_limit = true,
+       .reads_streams = false,
+       .recycles = true,
+       .make = [] { return make_raw_file_store(RawFile::kRecycled); }},
+      {.name = "L1-gather",
+       .about = "L1, whose leaders wait for company as those of the stores with one writer do",
+       .is_limit = true,
+       .reads_streams = false,
+       .recycles = true,
+       .make = [] { return make_raw_file_store(RawFile::kRecycledAndGather); }},
+      {.name = "L1-fresh",
+       .about = "the same into new files of 16 MiB, whose zeroing is part of the time",
+       .is_limit = true,
+       .reads_streams = false,
+       .make = [] { return make_raw_file_store(RawFile::kFresh); }},
+      {.name = "tidemark", .about = "by its public interface, with its defaults", .make = make_tidemark_store},
+#ifdef TIDEMARK_COMPARE_SQLITE
+      {.name = "sqlite",
+       .about = std::string("SQLite ") + sqlite3_libversion() + ", WAL, synchronous=FULL",
+       .make = make_sqlite_store},
+#endif
+  };
+  return kinds;
+}
+
+const std::vector<LeftOut>& left_out_stores() {
+  static const std::vector<LeftOut> left_out = {
+#ifndef TIDEMARK_COMPARE_SQLITE
+      {.name = "sqlite", .why = "libsqlite3-dev was not found"},
+#endif
+  };
+  return left_out;
+}
+
+const StoreKind* find_store_kind(std::string_view name) {
+  const auto found = std::ranges::find(store_kinds(), name, &StoreKind::name);
+  return found == store_kinds().end() ? nullptr : &*found;
+}
+
+}  // namespace tidemark::compare

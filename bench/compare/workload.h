@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "bench/compare/events.h"
+#include "bench/compare/store.h"
+
+namespace tidemark::compare {
+
+// How much is measured; the same for all stores of a run.
+struct Scale {
+  double seconds = 0.6;             // of one measurement
+  std::uint64_t events = 500'000;   // that loads append
+  std::size_t payload_bytes = 256;  // of one event
+  std::chrono::microseconds gather{60};
+  bool allow_unsafe_file_system = false;
+};
+
+// What a measurement found, by name.
+using Figures = std::map<std::string, double>;
+
+// What stands before a workload as it begins.
+struct Bench {
+  Store& store;  // closed
+  std::filesystem::path folder;
+  const Scale& scale;
+  std::shared_ptr<const Pool> pool;
+  bool is_checked = true;  // afterwards all of it can be read, and is held against what was appended
+
+  [[nodiscard]] Opening opening() const {
+    return {.gather = scale.gather, .allow_unsafe_file_system = scale.allow_unsafe_file_system};
+  }
+};
+
+using Measure = std::function<Figures(const Bench&)>;
+
+// A row of a workload's table: who is measured, and how.
+struct Contender {
+  std::string name;
+  std::string store;
+  Measure measure;
+};
+
+// A column. What is compared is divided by the same figure of the bases, within a repetition.
+struct Column {
+  std::string figure;  // in Figures
+  std::string title;
+  bool is_compared = false;
+  bool more_is_better = true;
+};
+
+struct Workload {
+  std::string name;    // w2-64
+  std::string family;  // w2
+  std::string title;
+  std::vector<Column> columns;
+  std::vector<std::string> bases;  // contenders
+  std::vector<Contender> contenders;
+};
+
+// All of them; of the stores only those named (and the limits).
+[[nodiscard]] std::vector<Workload> workloads(const std::vector<std::string>& stores);
+[[nodiscard]] const Workload* find_workload(const std::vector<Workload>& all, std::string_view name);
+
+// Reads all that the store has and holds it against what was appended: nothing lost, nothing doubled, versions dense,
+// positions rising.
+void check_content(Store& store, const Tally& appended);
+
+}  // namespace tidemark::compare
