@@ -8,6 +8,8 @@
 #include <mutex>
 #include <thread>
 
+#include "bench/compare/store.h"
+
 namespace tidemark::compare {
 
 namespace {
@@ -15,6 +17,9 @@ namespace {
 enum Phase : int { kWarmUp, kMeasured, kOver };
 
 constexpr double kWarmUpShare = 0.25;
+// A slow store is given more time, so that there is something to count.
+constexpr std::uint64_t kOperationsMin = 20;
+constexpr double kSecondsMax = 20;
 
 void sleep_seconds(double seconds) { std::this_thread::sleep_for(std::chrono::duration<double>(seconds)); }
 
@@ -59,6 +64,7 @@ LoopResult closed_loop(std::size_t threads, double seconds, const std::function<
                        const std::function<void()>& begin_timed) {
   std::atomic<int> phase{kWarmUp};
   std::atomic<std::size_t> ready{0};
+  std::atomic<std::uint64_t> ended{0};  // counted up to kOperationsMin only
   std::mutex mutex;
   LoopResult result;
   double measured_seconds = 0;
@@ -72,6 +78,9 @@ LoopResult closed_loop(std::size_t threads, double seconds, const std::function<
       int expected = kWarmUp;
       phase.compare_exchange_strong(expected, kMeasured);
       sleep_seconds(seconds);
+      while (ended.load() < kOperationsMin && phase.load() != kOver && seconds_since(start) < kSecondsMax) {
+        sleep_seconds(0.01);
+      }
       phase = kOver;
       measured_seconds = seconds_since(start);
       return;
@@ -84,7 +93,9 @@ LoopResult closed_loop(std::size_t threads, double seconds, const std::function<
       while (phase.load(std::memory_order_relaxed) != kOver) {
         const Nanoseconds start = now();
         operation();
-        if (phase.load(std::memory_order_relaxed) == kMeasured) { latencies.add(now() - start); }
+        if (phase.load(std::memory_order_relaxed) != kMeasured) { continue; }
+        latencies.add(now() - start);
+        if (ended.load(std::memory_order_relaxed) < kOperationsMin) { ended.fetch_add(1); }
       }
       const std::scoped_lock lock(mutex);
       result.latencies.add(latencies);
@@ -93,6 +104,7 @@ LoopResult closed_loop(std::size_t threads, double seconds, const std::function<
       throw;
     }
   });
+  if (result.latencies.count() == 0) { throw Failure("nothing was done in the time"); }
   result.per_second = static_cast<double>(result.latencies.count()) / measured_seconds;
   return result;
 }

@@ -24,7 +24,9 @@ namespace tidemark::compare {
 namespace {
 
 constexpr std::uint64_t kZerosBytes = std::uint64_t{1} << 20U;
-constexpr std::uint64_t kFreshBytes = std::uint64_t{16} << 20U;
+// New files double, so that no more is zeroed than twice of what is used.
+constexpr std::uint64_t kFreshBytesFirst = std::uint64_t{1} << 20U;
+constexpr std::uint64_t kFreshBytesLargest = std::uint64_t{64} << 20U;
 
 [[noreturn]] void fail(const std::string& what) { throw Failure(what + ": " + std::strerror(errno)); }
 
@@ -118,9 +120,7 @@ class RawFileStore final : public Store {
     lengths_.clear();
   }
 
-  void begin_timed() override {
-    if (kind_ == RawFile::kFresh && !how_.is_kept) { room_ = 0; }
-  }
+  void begin_timed() override { is_clock_started_.store(true); }
 
   Answer append(const Append& append) override { return group_commit_->run(append); }
 
@@ -181,18 +181,19 @@ class RawFileStore final : public Store {
     if (file_) { left_.push_back(std::move(file_)); }
     file_ =
         std::make_unique<Descriptor>(folder_ / ("fresh-" + std::to_string(left_.size())), O_RDWR | O_CREAT | O_EXCL);
-    file_->zero_and_sync(kFreshBytes);
+    room_ = left_.empty() ? kFreshBytesFirst : std::min(room_ * 2, kFreshBytesLargest);
+    file_->zero_and_sync(room_);
     const Descriptor folder(folder_, O_RDONLY | O_DIRECTORY);
     if (::fsync(folder.number()) != 0) { fail("fsync"); }
-    room_ = kFreshBytes;
     end_ = 0;
   }
 
   void make_room(std::uint64_t bytes) {
     if (bytes > buffer_.size()) { buffer_.resize(bytes); }
-    if (end_ + bytes <= room_) { return; }
+    const bool is_new_asked = is_clock_started_.exchange(false) && kind_ == RawFile::kFresh && !how_.is_kept;
+    if (end_ + bytes <= room_ && !is_new_asked) { return; }
     if (kind_ == RawFile::kFresh) {
-      begin_fresh();
+      do { begin_fresh(); } while (bytes > room_ && room_ < kFreshBytesLargest);
     } else {
       end_ = 0;
     }
@@ -247,7 +248,8 @@ class RawFileStore final : public Store {
   std::uint64_t room_ = 0;
   std::uint64_t end_ = 0;
 
-  std::atomic<std::uint64_t> visible_{0};  // end_, for readers
+  std::atomic<bool> is_clock_started_{false};  // what was zeroed before does not count
+  std::atomic<std::uint64_t> visible_{0};      // end_, for readers
   std::mutex lengths_mutex_;
   Lengths lengths_;  // guarded by lengths_mutex_
   std::mutex map_mutex_;

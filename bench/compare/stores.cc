@@ -2,6 +2,15 @@
 #include "bench/compare/stores.h"
 
 #include <algorithm>
+#ifdef TIDEMARK_COMPARE_LEVELDB
+#include <leveldb/db.h>
+#endif
+#ifdef TIDEMARK_COMPARE_LMDB
+#include <lmdb.h>
+#endif
+#ifdef TIDEMARK_COMPARE_ROCKSDB
+#include <rocksdb/version.h>
+#endif
 #ifdef TIDEMARK_COMPARE_SQLITE
 #include <sqlite3.h>
 #endif
@@ -23,7 +32,7 @@ const std::vector<StoreKind>& store_kinds() {
        .recycles = true,
        .make = [] { return make_raw_file_store(RawFile::kRecycledAndGather); }},
       {.name = "L1-fresh",
-       .about = "the same into new files of 16 MiB, whose zeroing is part of the time",
+       .about = "the same into new files of 1 to 64 MiB, whose zeroing is part of the time",
        .is_limit = true,
        .reads_streams = false,
        .make = [] { return make_raw_file_store(RawFile::kFresh); }},
@@ -33,6 +42,20 @@ const std::vector<StoreKind>& store_kinds() {
        .about = std::string("SQLite ") + sqlite3_libversion() + ", WAL, synchronous=FULL",
        .make = make_sqlite_store},
 #endif
+#ifdef TIDEMARK_COMPARE_ROCKSDB
+      {.name = "rocksdb",
+       .about = "RocksDB " + rocksdb::GetRocksVersionAsString(true) + ", WriteOptions::sync, its own group commit",
+       .make = make_rocksdb_store},
+#endif
+#ifdef TIDEMARK_COMPARE_LMDB
+      {.name = "lmdb", .about = mdb_version(nullptr, nullptr, nullptr), .make = make_lmdb_store},
+#endif
+#ifdef TIDEMARK_COMPARE_LEVELDB
+      {.name = "leveldb",
+       .about = "LevelDB " + std::to_string(leveldb::kMajorVersion) + "." + std::to_string(leveldb::kMinorVersion) +
+                ", WriteOptions::sync, its own group commit",
+       .make = make_leveldb_store},
+#endif
   };
   return kinds;
 }
@@ -41,6 +64,15 @@ const std::vector<LeftOut>& left_out_stores() {
   static const std::vector<LeftOut> left_out = {
 #ifndef TIDEMARK_COMPARE_SQLITE
       {.name = "sqlite", .why = "libsqlite3-dev was not found"},
+#endif
+#ifndef TIDEMARK_COMPARE_ROCKSDB
+      {.name = "rocksdb", .why = "librocksdb-dev was not found"},
+#endif
+#ifndef TIDEMARK_COMPARE_LMDB
+      {.name = "lmdb", .why = "liblmdb-dev was not found"},
+#endif
+#ifndef TIDEMARK_COMPARE_LEVELDB
+      {.name = "leveldb", .why = "libleveldb-dev was not found"},
 #endif
   };
   return left_out;
