@@ -2,7 +2,7 @@
 #include "bench/compare/append_workloads.h"
 
 #include <algorithm>
-#include <array>
+#include <atomic>
 #include <deque>
 #include <mutex>
 #include <utility>
@@ -196,6 +196,41 @@ Measure measure_buffered_batches(std::size_t events) {
     const double took = seconds_since(start);
     finish(bench, writer.taken());
     return Figures{{"events_s", static_cast<double>(done) / took}};
+  };
+}
+
+Measure measure_optimistic(std::size_t threads, std::uint64_t streams) {
+  return [threads, streams](const Bench& bench) {
+    bench.store.open(bench.folder, bench.opening());
+    const std::vector<std::string> names = stream_names(0, streams);
+    std::atomic<std::uint64_t> conflicts{0};
+    std::atomic<Nanoseconds> since{0};
+    Total total;
+    LoopResult result = closed_loop(
+        threads, bench.scale.seconds,
+        [&](std::size_t thread) {
+          return counted(std::make_shared<Writer>(bench, thread, names, 1), total,
+                         [&, numbers = Numbers(thread)](Writer& writer) mutable {
+                           Append append = writer.next();
+                           append.stream = names[numbers.next() % names.size()];
+                           append.expected_length = bench.store.stream_length(append.stream);
+                           for (;;) {
+                             const Answer answer = bench.store.append(append);
+                             if (!answer.conflict) { return; }
+                             append.expected_length = answer.length;
+                             conflicts.fetch_add(1, std::memory_order_relaxed);
+                           }
+                         });
+        },
+        [&] {
+          bench.store.begin_timed();
+          conflicts = 0;
+          since = now();
+        });
+    Figures figures = figures_of(result, 1);
+    figures["conflicts_s"] = static_cast<double>(conflicts) / seconds_since(since);
+    finish(bench, total.tally());
+    return figures;
   };
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "bench/compare/workload.h"
 
@@ -20,5 +21,8 @@ namespace tidemark::compare {
 [[nodiscard]] Measure measure_batches(std::size_t events);
 // The same handed to the system only, with one sync at the end, which is part of the time (W3).
 [[nodiscard]] Measure measure_buffered_batches(std::size_t events);
+// So many threads append to streams that they share: each looks at the length of one of them, expects it, and tries
+// again with the length that it is told (W4).
+[[nodiscard]] Measure measure_optimistic(std::size_t threads, std::uint64_t streams);
 
 }  // namespace tidemark::compare

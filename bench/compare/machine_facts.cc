@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/utsname.h>
 #include <thread>
 #include <unistd.h>
@@ -65,6 +67,34 @@ std::vector<std::string> machine_facts(const std::filesystem::path& folder) {
 double load_average() {
   double one_minute = 0;
   return ::getloadavg(&one_minute, 1) == 1 ? one_minute : 0;
+}
+
+std::uint64_t bytes_written() { return std::strtoull(value_in("/proc/self/io", "write_bytes").c_str(), nullptr, 10); }
+
+std::uint64_t bytes_written_to_device(const std::filesystem::path& folder) {
+  struct stat facts{};
+  if (::stat(folder.c_str(), &facts) != 0) { return 0; }
+  std::ifstream numbers("/sys/dev/block/" + std::to_string(major(facts.st_dev)) + ":" +
+                        std::to_string(minor(facts.st_dev)) + "/stat");
+  constexpr int kSectorsWritten = 7;  // from 1: Documentation/block/stat.rst of Linux
+  std::uint64_t number = 0;
+  for (int i = 0; i < kSectorsWritten; ++i) {
+    if (!(numbers >> number)) { return 0; }
+  }
+  return number * 512;
+}
+
+std::uint64_t bytes_on_disk(const std::filesystem::path& folder) {
+  std::uint64_t bytes = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    struct stat facts{};
+    if (::lstat(entry.path().c_str(), &facts) == 0) { bytes += static_cast<std::uint64_t>(facts.st_blocks) * 512; }
+  }
+  return bytes;
+}
+
+std::int64_t private_memory() {
+  return std::strtoll(value_in("/proc/self/status", "RssAnon").c_str(), nullptr, 10) * 1024;
 }
 
 }  // namespace tidemark::compare

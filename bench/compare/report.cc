@@ -89,6 +89,19 @@ void write_table(std::ostringstream& out, const WorkloadResult& result) {
   out << '\n';
 }
 
+// What has nothing to be compared with: one line.
+void write_answers(std::ostringstream& out, const WorkloadResult& result) {
+  const Column& column = result.workload.columns.front();
+  out << "\nBefore, each store was asked what the workloads rest on; " << column.title << ':';
+  const char* between = " ";
+  for (const Contender& contender : result.workload.contenders) {
+    const auto values = values_of(result, contender.name, column.figure);
+    out << between << contender.name << ' ' << (values.empty() ? "failed" : short_number(values.front()));
+    between = ", ";
+  }
+  out << ".\n";
+}
+
 }  // namespace
 
 Spread spread_of(std::vector<double> values) {
@@ -128,7 +141,13 @@ std::string markdown_of(const RunResult& result, const std::vector<std::string>&
   out << "# Tidemark beside other stores and the limits of the machine\n\n";
   for (const std::string& line : about) { out << "- " << line << '\n'; }
   out << "\nValues are medians; a ratio is the median [least, most] of those within one repetition.\n";
-  for (const WorkloadResult& one : result.workloads) { write_table(out, one); }
+  for (const WorkloadResult& one : result.workloads) {
+    if (one.workload.bases.empty()) {
+      write_answers(out, one);
+    } else {
+      write_table(out, one);
+    }
+  }
   if (!result.failures.empty()) {
     out << "\n## Failed\n\n";
     for (const std::string& failure : result.failures) { out << "- " << failure << '\n'; }

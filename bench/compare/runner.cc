@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bench/compare/runner.h"
 
+#include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
+#include <map>
 #include <nlohmann/json.hpp>
-#include <thread>
+#include <set>
+#include <utility>
 
 #include "bench/compare/closed_loop.h"
 #include "bench/compare/folder.h"
@@ -14,8 +18,6 @@
 namespace tidemark::compare {
 
 namespace {
-
-constexpr std::chrono::seconds kOneAtMost{180};
 
 std::vector<std::string> arguments_of(const Workload& workload, const Contender& contender,
                                       const std::filesystem::path& folder, const Scale& scale) {
@@ -40,7 +42,7 @@ std::vector<std::string> arguments_of(const Workload& workload, const Contender&
 
 // The figures in what a process printed; throws Failure if there are none.
 Figures figures_in(const Ended& ended) {
-  if (ended.is_late) { throw Failure("took longer than " + std::to_string(kOneAtMost.count()) + " s"); }
+  if (ended.is_late) { throw Failure("took too long"); }
   if (ended.signal != 0) { throw Failure("ended by signal " + std::to_string(ended.signal)); }
   const auto answer = nlohmann::json::parse(ended.output, nullptr, false);
   if (answer.is_discarded() || !answer.is_object()) { throw Failure("gave no figures"); }
@@ -50,27 +52,58 @@ Figures figures_in(const Ended& ended) {
 
 class Running {
  public:
-  explicit Running(const RunOptions& options) : options_(options), folder_(options.folder) {}
+  explicit Running(const RunOptions& options, const std::vector<Workload>& all)
+      : options_(options),
+        load_(*find_workload(all, kLoadWorkload)),
+        at_most_(180 + options.scale.events / 5000),
+        folder_(options.folder) {}
 
-  [[nodiscard]] std::optional<Figures> measure(const Workload& workload, const Contender& contender,
-                                               std::vector<std::string>& failures) {
-    const StoreKind& kind = *find_store_kind(contender.store);
-    if (!kind.recycles) { folder_.without(kind.name); }
-    const std::filesystem::path folder = folder_.with(kind.name);
-    settle(folder);
-    std::optional<Figures> figures;
+  [[nodiscard]] std::optional<Figures> measure(const Workload& workload, const Contender& contender) {
     try {
-      figures = figures_in(run_self(arguments_of(workload, contender, folder, options_.scale), kOneAtMost));
+      const Figures figures = measure_or_throw(workload, contender);
+      return figures;
     } catch (const Failure& failure) {
-      if (!is_interrupted()) { failures.push_back(workload.name + ", " + contender.name + ": " + failure.what()); }
+      if (!is_interrupted()) { failures_.push_back(workload.name + ", " + contender.name + ": " + failure.what()); }
+      return std::nullopt;
     }
-    if (!kind.recycles) { folder_.without(kind.name); }
+  }
+  [[nodiscard]] const std::vector<std::string>& failures() const { return failures_; }
+
+ private:
+  Figures measure_or_throw(const Workload& workload, const Contender& contender) {
+    const StoreKind& kind = *find_store_kind(contender.store);
+    if (workload.place == Place::kLoaded && !kind.is_in_memory) { require_loaded(kind); }
+    const bool is_empty = workload.place == Place::kEmpty || kind.is_in_memory;
+    const std::string name = is_empty ? kind.name : "loaded-" + kind.name;
+    if (workload.place == Place::kLoading || (is_empty && !kind.recycles)) { folder_.without(name); }
+    const std::filesystem::path folder = folder_.with(name);
+    auto arguments = arguments_of(workload, contender, folder, options_.scale);
+    if (workload.before) {
+      arguments.emplace_back("--before");
+      const Ended ended = run_self(arguments, at_most_);
+      if (ended.signal != SIGKILL || ended.is_late) { figures_in(ended); }
+      arguments.pop_back();
+    }
+    settle(folder);
+    const Figures figures = figures_in(run_self(arguments, at_most_));
+    if (workload.place == Place::kLoading) { loaded_.insert(kind.name); }
+    if (is_empty && !kind.recycles) { folder_.without(name); }
     return figures;
   }
 
- private:
+  void require_loaded(const StoreKind& kind) {
+    if (loaded_.contains(kind.name)) { return; }
+    const auto loader = std::ranges::find(load_.contenders, kind.name, &Contender::store);
+    std::fprintf(stderr, "loading %s\n", kind.name.c_str());
+    measure_or_throw(load_, *loader);
+  }
+
   const RunOptions& options_;
+  const Workload& load_;
+  const std::chrono::seconds at_most_;
   MarkedFolder folder_;
+  std::set<std::string> loaded_;
+  std::vector<std::string> failures_;
 };
 
 void tell(const Workload& workload, const Contender& contender, int repetition, const std::optional<Figures>& figures) {
@@ -85,25 +118,30 @@ void tell(const Workload& workload, const Contender& contender, int repetition, 
 
 }  // namespace
 
-RunResult run(const std::vector<Workload>& workloads, const RunOptions& options) {
+RunResult run(const std::vector<Workload>& workloads, const std::vector<Workload>& all, const RunOptions& options) {
   note_interrupts();
   const Nanoseconds start = now();
   RunResult result;
-  Running running(options);
+  Running running(options, all);
+  // Loads come late and are reported by their name.
+  std::map<std::pair<std::string, std::size_t>, WorkloadResult> in_order;
   for (const Workload& workload : workloads) {
-    WorkloadResult& of = result.workloads.emplace_back(WorkloadResult{.workload = workload, .figures = {}});
+    WorkloadResult& of = in_order[{workload.family, in_order.size()}];
+    of.workload = workload;
     const std::size_t count = workload.contenders.size();
-    for (int repetition = 0; repetition < options.repetitions; ++repetition) {
+    for (int repetition = 0; repetition < std::min(options.repetitions, workload.repetitions_max); ++repetition) {
       for (std::size_t i = 0; i < count && !is_interrupted(); ++i) {
         // Another one begins each time, so that none always comes after the same.
         const Contender& contender = workload.contenders[(i + static_cast<std::size_t>(repetition)) % count];
-        const auto figures = running.measure(workload, contender, result.failures);
+        const auto figures = running.measure(workload, contender);
         if (is_interrupted()) { break; }
         of.figures[contender.name].push_back(figures);
         tell(workload, contender, repetition, figures);
       }
     }
   }
+  for (auto& [place, one] : in_order) { result.workloads.push_back(std::move(one)); }
+  result.failures = running.failures();
   result.is_interrupted = is_interrupted();
   result.seconds = seconds_since(start);
   return result;
@@ -130,8 +168,9 @@ int measure_one(const OneOptions& options) {
                       .folder = options.folder,
                       .scale = options.scale,
                       .pool = std::make_shared<const Pool>(options.scale.payload_bytes),
-                      .is_checked = !kind.is_limit};
-    answer["figures"] = contender->measure(bench);
+                      .is_checked = !kind.is_limit,
+                      .is_in_memory = kind.is_in_memory};
+    answer["figures"] = options.before ? workload->before(bench) : contender->measure(bench);
   } catch (const std::exception& failure) { answer["error"] = failure.what(); }
   std::printf("%s\n", answer.dump().c_str());
   return answer.contains("error") ? 1 : 0;

@@ -33,14 +33,16 @@ struct RunResult {
 
 // Runs each workload for each of its contenders, once in every repetition before the next one begins, so that what the
 // machine does besides falls on all alike. Each measurement is a process of its own: the same program, called by
-// measure_one's arguments. Progress goes to stderr.
-[[nodiscard]] RunResult run(const std::vector<Workload>& workloads, const RunOptions& options);
+// measure_one's arguments. Progress goes to stderr. `all` has the workload that loads, should it not be one of those.
+[[nodiscard]] RunResult run(const std::vector<Workload>& workloads, const std::vector<Workload>& all,
+                            const RunOptions& options);
 
 // What such a process is asked for.
 struct OneOptions {
   std::string workload;
   std::string contender;
   std::filesystem::path folder;
+  bool before = false;  // only what comes before it
   Scale scale;
 };
 

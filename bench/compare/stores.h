@@ -19,7 +19,7 @@ enum class RawFile : std::uint8_t {
 };
 
 std::unique_ptr<Store> make_raw_file_store(RawFile kind);
-std::unique_ptr<Store> make_memory_store();
+std::unique_ptr<Store> make_memory_store(bool asks_ahead);
 std::unique_ptr<Store> make_tidemark_store();
 std::unique_ptr<Store> make_sqlite_store();
 std::unique_ptr<Store> make_rocksdb_store();
@@ -31,7 +31,7 @@ struct StoreKind {
   std::string name;
   std::string about;          // what it is, and its version
   bool is_limit = false;      // no store: what the machine itself does
-  bool reads_streams = true;  // and is there when it is opened again
+  bool is_in_memory = false;  // and gone when it is closed
   bool recycles = false;      // goes on with the files that the measurement before left
   std::function<std::unique_ptr<Store>()> make;
 };

@@ -6,6 +6,10 @@
 #include <unordered_map>
 
 #include "bench/compare/append_workloads.h"
+#include "bench/compare/check.h"
+#include "bench/compare/delivery_workload.h"
+#include "bench/compare/load.h"
+#include "bench/compare/read_workloads.h"
 
 namespace tidemark::compare {
 
@@ -23,13 +27,26 @@ void add_stores(Workload& workload, const std::vector<std::string>& stores, cons
   for (const std::string& store : stores) { workload.contenders.push_back(plain(store, measure)); }
 }
 
+// Everything but the contenders.
+Workload table(std::string name, std::string title, std::vector<Column> columns, std::vector<std::string> bases) {
+  Workload w;
+  w.family = name.substr(0, name.find('-'));
+  w.name = std::move(name);
+  w.title = std::move(title);
+  w.columns = std::move(columns);
+  w.bases = std::move(bases);
+  return w;
+}
+
+Workload answers(const std::vector<std::string>& stores) {
+  Workload w = table("check", "Answers", {{.figure = "answers", .title = "right answers"}}, {});
+  w.repetitions_max = 1;
+  add_stores(w, stores, check_answers());
+  return w;
+}
+
 Workload durable_appends(const std::vector<std::string>& stores) {
-  Workload w{.name = "w1",
-             .family = "w1",
-             .title = "W1: durable appends of one event, one thread",
-             .columns = {kRate, kHalf, kTail},
-             .bases = {"L1"},
-             .contenders = {}};
+  Workload w = table("w1", "W1: durable appends of one event, one thread", {kRate, kHalf, kTail}, {"L1"});
   add_stores(w, {"L1", "L1-fresh"}, measure_waiting(1));
   add_stores(w, stores, measure_waiting(1));
   return w;
@@ -37,33 +54,24 @@ Workload durable_appends(const std::vector<std::string>& stores) {
 
 Workload group_commit(const std::vector<std::string>& stores, std::size_t threads) {
   const std::string count = std::to_string(threads);
-  Workload w{.name = "w2-" + count,
-             .family = "w2",
-             .title = "W2: durable appends of one event, " + count + " at a time",
-             .columns = {kRate, kHalf, kTail},
-             .bases = {"L1", "ideal"},
-             .contenders = {{.name = "ideal", .store = "L1", .measure = measure_groups(threads)}}};
+  Workload w = table("w2-" + count, "W2: durable appends of one event, " + count + " at a time", {kRate, kHalf, kTail},
+                     {"L1", "ideal"});
+  w.contenders.push_back({.name = "ideal", .store = "L1", .measure = measure_groups(threads)});
   add_stores(w, {"L1", "L1-gather"}, measure_waiting(threads));
   add_stores(w, stores, measure_waiting(threads));
-  if (std::ranges::find(stores, "tidemark") != stores.end()) {
-    for (const std::size_t drivers : {1U, 2U}) {
-      w.contenders.push_back(
-          {.name = "tidemark, tickets of " + std::to_string(drivers) + (drivers == 1 ? " thread" : " threads"),
-           .store = "tidemark",
-           .measure = measure_submitting(threads, drivers)});
-    }
+  if (std::ranges::find(stores, "tidemark") == stores.end()) { return w; }
+  for (const std::size_t drivers : {1U, 2U}) {
+    const std::string who = std::to_string(drivers) + (drivers == 1 ? " thread" : " threads");
+    w.contenders.push_back(
+        {.name = "tidemark, tickets of " + who, .store = "tidemark", .measure = measure_submitting(threads, drivers)});
   }
   return w;
 }
 
 Workload batches(const std::vector<std::string>& stores, std::size_t events) {
   const std::string count = std::to_string(events);
-  Workload w{.name = "w3-" + count,
-             .family = "w3",
-             .title = "W3: batches of " + count + ", each durable, one thread",
-             .columns = {kRate, kHalf, kTail},
-             .bases = {"L1"},
-             .contenders = {}};
+  Workload w =
+      table("w3-" + count, "W3: batches of " + count + ", each durable, one thread", {kRate, kHalf, kTail}, {"L1"});
   add_stores(w, {"L1", "L1-fresh"}, measure_batches(events));
   add_stores(w, stores, measure_batches(events));
   return w;
@@ -71,24 +79,100 @@ Workload batches(const std::vector<std::string>& stores, std::size_t events) {
 
 Workload buffered_batches(const std::vector<std::string>& stores, std::size_t events) {
   const std::string count = std::to_string(events);
-  Workload w{.name = "w3-buffered-" + count,
-             .family = "w3",
-             .title = "W3: batches of " + count + ", one sync at the end, one thread",
-             .columns = {kRate},
-             .bases = {"L1"},
-             .contenders = {}};
-  add_stores(w, {"L1", "L1-fresh"}, measure_buffered_batches(events));
+  Workload w = table("w3-buffered-" + count, "W3: batches of " + count + ", one sync at the end, one thread", {kRate},
+                     {"L1", "L6"});
+  add_stores(w, {"L1", "L1-fresh", "L6"}, measure_buffered_batches(events));
   add_stores(w, stores, measure_buffered_batches(events));
+  return w;
+}
+
+Workload optimistic(const std::vector<std::string>& stores) {
+  Workload w = table("w4", "W4: durable appends that expect a version, 8 threads, 100 streams",
+                     {kRate, {.figure = "conflicts_s", .title = "conflicts/s"}, kHalf, kTail}, {"L1"});
+  add_stores(w, {"L1"}, measure_optimistic(8, 100));
+  add_stores(w, stores, measure_optimistic(8, 100));
+  return w;
+}
+
+Workload read_all(const std::vector<std::string>& stores) {
+  Workload w =
+      table("w5", "W5: the whole log, every byte added up, warm",
+            {{.figure = "first_events_s", .title = "first pass, events/s", .is_compared = true}, kRate}, {"walk"});
+  w.place = Place::kLoaded;
+  w.contenders.push_back({.name = "walk", .store = "L1", .measure = measure_read_all()});
+  add_stores(w, stores, measure_read_all());
+  return w;
+}
+
+Workload read_streams(const std::vector<std::string>& stores) {
+  Workload w = table("w6", "W6: whole streams of ten events at random, one thread, warm",
+                     {{.figure = "streams_s", .title = "streams/s", .is_compared = true}, kHalf, kTail}, {"L6"});
+  w.place = Place::kLoaded;
+  add_stores(w, {"L6", "L6-ahead"}, measure_read_streams());
+  add_stores(w, stores, measure_read_streams());
+  return w;
+}
+
+Workload opening(const std::vector<std::string>& stores, const std::string& name, const std::string& after,
+                 Measure before) {
+  Workload w =
+      table(name, "W7: opening a loaded store " + after,
+            {{.figure = "open_ms", .title = "open, ms"},
+             {.figure = "read_ms", .title = "first read, ms", .is_compared = true, .more_is_better = false},
+             {.figure = "append_ms", .title = "first append, ms", .is_compared = true, .more_is_better = false},
+             {.figure = "memory_mib", .title = "memory, MiB"}},
+            {"sqlite"});
+  w.place = Place::kLoaded;
+  w.before = std::move(before);
+  add_stores(w, stores, measure_opening());
+  return w;
+}
+
+Workload delivery(const std::vector<std::string>& stores) {
+  Workload w =
+      table("w8", "W8: from append to delivery, a durable writer and one follower",
+            {{.figure = "delivered_us", .title = "delivered, p50 µs", .is_compared = true, .more_is_better = false},
+             {.figure = "delivered_p99_us", .title = "p99 µs"},
+             {.figure = "acknowledged_us", .title = "acknowledged, p50 µs"},
+             {.figure = "after_us", .title = "delivered after that, p50 µs"}},
+            {"L1"});
+  add_stores(w, {"L1"}, measure_delivery());
+  add_stores(w, stores, measure_delivery());
+  return w;
+}
+
+Workload load(const std::vector<std::string>& stores) {
+  Workload w = table(std::string(kLoadWorkload), "W9: what a load takes",
+                     {kRate,
+                      {.figure = "disk", .title = "on disk, bytes an event"},
+                      {.figure = "disk_of_content", .title = "of content"},
+                      {.figure = "written", .title = "written by the process"},
+                      {.figure = "written_of_content", .title = "of content"},
+                      {.figure = "device", .title = "written to the device, by all"},
+                      {.figure = "device_of_content", .title = "of content"}},
+                     {"L1"});
+  w.place = Place::kLoading;
+  w.repetitions_max = 2;  // bytes do not change from one to the next
+  add_stores(w, {"L1"}, measure_load());
+  add_stores(w, stores, measure_load());
   return w;
 }
 
 }  // namespace
 
 std::vector<Workload> workloads(const std::vector<std::string>& stores) {
-  std::vector<Workload> all{durable_appends(stores)};
+  std::vector<Workload> all{answers(stores), durable_appends(stores)};
   for (const std::size_t threads : {8U, 64U, 256U}) { all.push_back(group_commit(stores, threads)); }
   for (const std::size_t events : {100U, 1000U}) { all.push_back(batches(stores, events)); }
   for (const std::size_t events : {100U, 1000U}) { all.push_back(buffered_batches(stores, events)); }
+  all.push_back(optimistic(stores));
+  all.push_back(delivery(stores));
+  // What needs loaded stores comes last, and of that what appends to them.
+  all.push_back(load(stores));
+  all.push_back(read_all(stores));
+  all.push_back(read_streams(stores));
+  all.push_back(opening(stores, "w7-clean", "that was closed", {}));
+  all.push_back(opening(stores, "w7-killed", "whose process was killed while it appended", die_while_appending()));
   return all;
 }
 

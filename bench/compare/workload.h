@@ -34,7 +34,8 @@ struct Bench {
   std::filesystem::path folder;
   const Scale& scale;
   std::shared_ptr<const Pool> pool;
-  bool is_checked = true;  // afterwards all of it can be read, and is held against what was appended
+  bool is_checked = true;     // afterwards all of it can be read, and is held against what was appended
+  bool is_in_memory = false;  // nothing is there when it is opened
 
   [[nodiscard]] Opening opening() const {
     return {.gather = scale.gather, .allow_unsafe_file_system = scale.allow_unsafe_file_system};
@@ -58,10 +59,20 @@ struct Column {
   bool more_is_better = true;
 };
 
+// In which folder.
+enum class Place : std::uint8_t {
+  kEmpty,    // a new one
+  kLoading,  // a new one, which is kept for those that need
+  kLoaded,   // a loaded one, which stays for the next
+};
+
 struct Workload {
   std::string name;    // w2-64
   std::string family;  // w2
   std::string title;
+  Place place = Place::kEmpty;
+  int repetitions_max = 1000;
+  Measure before;  // in a process of its own, which may end by SIGKILL
   std::vector<Column> columns;
   std::vector<std::string> bases;  // contenders
   std::vector<Contender> contenders;
@@ -69,6 +80,8 @@ struct Workload {
 
 // All of them; of the stores only those named (and the limits).
 [[nodiscard]] std::vector<Workload> workloads(const std::vector<std::string>& stores);
+// The one that loads the stores.
+inline constexpr std::string_view kLoadWorkload = "w9";
 [[nodiscard]] const Workload* find_workload(const std::vector<Workload>& all, std::string_view name);
 
 // Reads all that the store has and holds it against what was appended: nothing lost, nothing doubled, versions dense,
