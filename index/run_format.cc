@@ -16,7 +16,8 @@ std::uint32_t checksum_of(RunHeader header) {
 
 bool counts_are_possible(const RunHeader& header) {
   if (header.first >= header.end || header.event_count() > kRunEventsMax) { return false; }
-  if (header.kinds != (header.checkpoints.keys == 0 ? kEventKinds : kAllKinds) || header.note_size > kRunNoteBytesMax || header.id_count > header.event_count()) {
+  if (header.kinds != (header.checkpoints.keys == 0 ? kEventKinds : kAllKinds) || header.note_size > kRunNoteBytesMax ||
+      header.id_count > header.event_count()) {
     return false;
   }
   for (std::size_t slot = 0; slot < kKindCount; ++slot) {

@@ -8,7 +8,8 @@ namespace tidemark::engine {
 using index::KeyKind;
 using index::make_key;
 
-BodyKeys::BodyKeys(const BodyView& body) : streams_(body.stream_count()), types_(body.type_count()), checkpoints_(body.checkpoint_count()) {
+BodyKeys::BodyKeys(const BodyView& body)
+    : streams_(body.stream_count()), types_(body.type_count()), checkpoints_(body.checkpoint_count()) {
   keys_.reserve(std::size_t{streams_} + 1 + types_ + body.tag_count() + checkpoints_);
   for (std::uint32_t i = 0; i < streams_; ++i) { keys_.push_back(make_key(KeyKind::kStream, body.stream_name(i))); }
   add_categories();

@@ -24,7 +24,7 @@ namespace tidemark::index::test {
 using RunPointer = std::shared_ptr<const Run>;  // in a test, Run is one of its own functions
 
 inline constexpr std::array kKinds = {KeyKind::kStream, KeyKind::kCategory, KeyKind::kType, KeyKind::kTag,
-                                KeyKind::kCheckpoint};
+                                      KeyKind::kCheckpoint};
 
 struct ModelEvent {
   std::vector<std::pair<KeyKind, std::string>> keys;
