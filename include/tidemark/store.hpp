@@ -199,9 +199,10 @@ class Store {
   // there is none. Looks at as many events as the number of all has binary digits. kDamaged, kIo.
   [[nodiscard]] Result<Position> position_at(RecordedTime time) const;
   // How far the consumer of this name was when it stored that last (SubscribeOptions::resume, Batch::checkpoint);
-  // nothing if nothing is stored. Waits for a batch with one that is on its way to the disk. kCheckpointUnknown
-  // (the store was put back to an older copy, or a read-only opening does not see the end yet), kInvalidArgument,
-  // kLimitExceeded, kDamaged, kUnsupportedFormat, kIo, kClosed, kForked, kOutOfMemory.
+  // nothing if nothing is stored. Waits for a batch with one that is on its way to the disk; if that fails, and in a
+  // failed store, what is durable counts. kCheckpointUnknown (the store was put back to an older copy, or a read-only
+  // opening does not see the end yet), kInvalidArgument, kLimitExceeded, kDamaged, kUnsupportedFormat, kIo, kClosed,
+  // kForked, kOutOfMemory.
   [[nodiscard]] Result<std::optional<Checkpoint>> checkpoint(std::string_view name) const;
   // All of them, in the byte order of their names. One that cannot be read is left out.
   [[nodiscard]] Result<std::vector<NamedCheckpoint>> checkpoints() const;

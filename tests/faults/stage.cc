@@ -8,6 +8,8 @@
 #include <limits>
 #include <utility>
 
+#include "engine/format/checkpoint_file.h"
+#include "engine/format/group_file.h"
 #include "engine/format/index_file.h"
 #include "engine/format/live_page.h"
 #include "engine/log/superblock_store.h"
@@ -32,6 +34,15 @@ bool is_hidden(const platform::SeamCall& call, int error) {
   const std::string name = std::filesystem::path(call.path).filename().string();
   const bool is_index = engine::parse_index_file_name(name) || engine::is_temporary_index_file_name(name);
   return is_index && error != ENOMEM;
+}
+
+bool is_of_group(std::string_view path) {
+  return engine::is_group_folder_name(std::filesystem::path(path).parent_path().filename().string());
+}
+
+// What consumers keep stands beside the log: what fails there fails nothing else.
+bool is_of_consumers(std::string_view path) {
+  return is_of_group(path) || engine::is_checkpoint_file_name(std::filesystem::path(path).filename().string());
 }
 
 // What a step may answer when the system failed it and nothing was appended.
@@ -90,7 +101,9 @@ void Stage::note_fault(const platform::SeamCall& call) {
   ++hard_faults_;
   // A lock that cannot be looked at stops the store, unless a new segment was about to get its name: the answers tell.
   if (store_ && !opening_ && call.kind == Kind::kCheckLock) { may_have_failed_ = true; }
-  const bool changes_log = call.kind == Kind::kPwritev || call.kind == Kind::kDatasync;
+  if (call.kind == Kind::kDatasync && is_of_group(call.path)) { group_work_.sync_failed(); }
+  const bool is_change = call.kind == Kind::kPwritev || call.kind == Kind::kDatasync;
+  const bool changes_log = is_change && !is_of_consumers(call.path);
   if (store_ && !opening_ && changes_log && !making_.contains(call.path)) { failed_ = true; }
 }
 
@@ -105,6 +118,7 @@ void Stage::end_process() {
   crash();
   cursor_.reset();
   submitted_.clear();
+  end_consumers();
   store_.reset();
   making_.clear();
   failed_ = probed_ = may_have_failed_ = false;
@@ -114,6 +128,7 @@ void Stage::come_back(Fate fate, std::uint64_t seed) {
   end_process();
   watch_ = {};
   files_.set_capacity(std::numeric_limits<std::uint64_t>::max());
+  group_work_.died(fate != Fate::kKilled);
   if (fate != Fate::kKilled) {
     const double keep = fate == Fate::kKeepNone ? 0.0 : fate == Fate::kKeepAll ? 1.0 : 0.5;
     files_.power_on(seed, keep, fate == Fate::kTorn);
@@ -128,6 +143,7 @@ void Stage::come_back(const platform::SimSurvival& survival) {
   end_process();
   watch_ = {};
   files_.set_capacity(std::numeric_limits<std::uint64_t>::max());
+  group_work_.died(true);
   files_.power_on(survival);
   machine_.reboot();
   dead_ = false;
@@ -187,12 +203,14 @@ void Stage::survive() {
     return fail(fmt::format("a second opening had something to repair: {}, {} bytes cut, {} frames in doubt, {} events",
                             to_string(report.kind), report.bytes_cut, report.frames_in_doubt, model_.event_count()));
   }
+  work_off();
   append("after", 40);
   append(batch("after", 3, 300));
   append("after-buffered", 700, Durability::kBuffered);
   if (wrong_) { return; }
   come_back(Fate::kKeepNone, 1);
   open();
+  work_off();
   close();
   if (!wrong_ && !has_store() && model_.durable_event_count() < kept + 4) { fail("appending did not go on"); }
 }
@@ -240,11 +258,16 @@ void Stage::recovered() {
   if (report.events_kept != events) { fail("the recovery report counts other events than there are"); }
   if (auto lost = model_.cut_to(events)) { return fail(*lost); }
   model_.settle();  // a recovery makes durable what it keeps
+  for (auto& [name, stored] : checkpoints_) { stored.cut_to(model_.batch_count()); }
+  if (auto gone = group_work_.cut_to(events)) { return fail(*gone); }
   read();
   check_snapshots();
+  check_checkpoints();
 }
 
 void Stage::close() {
+  if (is_idle()) { return; }
+  end_consumers();
   if (is_idle()) { return; }
   const bool failed_before = failed_;
   const std::uint64_t faults_before = hard_faults_;
@@ -274,12 +297,14 @@ void Stage::close() {
 void Stage::kill() {
   if (is_down() || wrong_) { return; }
   end_process();
+  group_work_.died(false);
   dead_ = false;
 }
 
 void Stage::lose_power(const platform::SimSurvival& survival) {
   if (is_down() || wrong_) { return; }
   end_process();
+  group_work_.died(true);
   files_.power_on(survival);
   machine_.reboot();
   dead_ = false;

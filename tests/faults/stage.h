@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -13,6 +14,8 @@
 #include "engine/store/store_core.h"
 #include "platform/sim/sim_file_system.h"
 #include "tests/crash/model.h"
+#include "tests/faults/checkpoint_model.h"
+#include "tests/faults/group_model.h"
 #include "tests/faults/payload.h"
 #include "tidemark/tidemark.hpp"
 
@@ -36,6 +39,13 @@ enum class Fate : std::uint8_t {
 struct StageOptions {
   Payload payload = Payload::kPlain;
   std::uint64_t seed = 1;
+};
+
+// How a consumer stores its place.
+enum class Storing : std::uint8_t {
+  kAlone,
+  kByBatch,
+  kByBufferedBatch,
 };
 
 // A store on the twins, the model of what it must hold, and the steps that a workload is made of. Every step judges
@@ -127,6 +137,27 @@ class Stage {
   void begin_reading();
   void read_on(std::size_t events);
 
+  // --- steps of consumers, who do nothing in a failed store ---
+
+  // Goes on behind the place that is stored under the name, for two events of the log, and stores the new one.
+  void consume(const std::string& name, Storing how);
+  // Must end with kNoSpace, for a name that has stored nothing.
+  void consume_without_room(const std::string& name);
+  void forget_place(const std::string& name);
+  // What there is of places is right.
+  void check_checkpoints();
+  // Members of a group of two partitions, by numbers; it is made when the first one joins. What they are given are the
+  // events of streams that begin with "job-". They refuse the first of what they have in hand, and finish all of it.
+  void join(std::size_t member);
+  void take(std::size_t member, std::size_t events);
+  void finish(std::size_t member);
+  void refuse(std::size_t member, Nack how);
+  void flush(std::size_t member);
+  void leave(std::size_t member);
+  void replay_parked();
+  // Where nothing is made to fail: what is left of the group's work comes, and is done, and nothing is missing then.
+  void work_off();
+
   // --- what is known about it ---
 
   [[nodiscard]] crash::Model& model() { return model_; }
@@ -167,6 +198,8 @@ class Stage {
   void check_receipt(const Receipt& receipt, const crash::ModelBatch& batch, std::uint64_t first);
   void acknowledge(std::size_t count, Durability durability);
   void answer_tickets();
+  void end_consumers();
+  void check_place(const std::string& name, std::optional<Position> position);
 
   platform::SimFileSystem files_;
   platform::SimClock clock_;
@@ -184,6 +217,12 @@ class Stage {
   std::optional<Cursor> cursor_;
   std::uint64_t cursor_at_ = 0;
   std::uint64_t cursor_end_ = 0;
+  std::map<std::string, CheckpointModel> checkpoints_;  // by the consumers' names
+  GroupModel group_work_;
+  bool group_is_made_ = false;
+  std::optional<Group> group_;
+  std::map<std::size_t, Member> members_;
+  std::uint64_t errors_taken_ = 0;  // not more than there were faults
   std::uint64_t events_made_ = 0;
 
   std::optional<std::string> wrong_;

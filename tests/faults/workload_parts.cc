@@ -29,7 +29,7 @@ void leave_room(Stage& s, std::uint64_t bytes) {
 std::span<const Workload> workloads() {
   static const std::vector<Workload> all = [] {
     std::vector<Workload> some;
-    for (const auto part : {log_workloads(), index_workloads(), aggregate_workloads()}) {
+    for (const auto part : {log_workloads(), index_workloads(), aggregate_workloads(), consumer_workloads()}) {
       some.insert(some.end(), part.begin(), part.end());
     }
     return some;

@@ -21,5 +21,6 @@ void leave_room(Stage& s, std::uint64_t bytes);
 [[nodiscard]] std::span<const Workload> log_workloads();
 [[nodiscard]] std::span<const Workload> index_workloads();
 [[nodiscard]] std::span<const Workload> aggregate_workloads();
+[[nodiscard]] std::span<const Workload> consumer_workloads();
 
 }  // namespace tidemark::faults
