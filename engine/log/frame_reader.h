@@ -32,12 +32,20 @@ class FrameReader {
   // kDamaged, also if the frame is not about the position; kIo. The segments stay alive until the next call.
   [[nodiscard]] Result<Found> read(const std::shared_ptr<const SegmentList>& segments, const index::Place& place,
                                    Position position);
+  // The same for the event behind the one that was given last, without a place: it stands right behind it, or first in
+  // the frame behind. Null if it is not so, or anything is wrong: read() tells.
+  [[nodiscard]] const Found* read_following(const std::shared_ptr<const SegmentList>& segments, Position position);
   // The event that read() gave last is of the stream and version that the index said: see Segment::has_agreed.
   void set_agreed(const index::Place& place);
 
  private:
   [[nodiscard]] Status load(const index::Place& place, Position position);
   [[nodiscard]] Result<Bytes> bytes(std::uint64_t offset, std::uint64_t length);
+  [[nodiscard]] FramePlace place_in_segment(std::uint64_t offset) const;
+  [[nodiscard]] bool load_known(std::uint64_t offset);
+  [[nodiscard]] Status load_rest(std::uint64_t offset, Position position);
+  [[nodiscard]] bool load_following(Position position);
+  [[nodiscard]] bool decode(std::uint32_t offset);
   [[nodiscard]] Error damaged(std::string_view what, std::uint64_t offset, Position position) const;
 
   const Access access_;
@@ -52,6 +60,9 @@ class FrameReader {
   const KnownFrame* known_ = nullptr;  // the same, if it is kept
   EventRecord record_;
   std::uint32_t record_bytes_ = 0;
+  Position following_;                       // behind the event that was given last …
+  std::optional<std::uint32_t> record_end_;  // … where that ends in the body; nothing: none was given
+  Found found_;
 };
 
 }  // namespace tidemark::engine

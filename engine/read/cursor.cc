@@ -174,7 +174,7 @@ bool CursorImpl::advance() {
     status_ = std::move(open);
     return false;
   }
-  if (next_agreed()) { return true; }
+  if (next_following() || next_agreed()) { return true; }
   auto position = next_position();
   if (!position) {
     status_ = std::unexpected(std::move(position.error()));
@@ -223,6 +223,17 @@ bool CursorImpl::next_agreed() {
   current_ = static_cast<std::size_t>(ordinal - fetched_at_);
   if (!show_agreed(positions_[current_])) { return false; }
   next_ = forward ? next_ + 1 : next_ - 1;
+  return true;
+}
+
+// The short way of advance() through the whole log: to the event that stands behind the one that was given last.
+bool CursorImpl::next_following() {
+  if (stream_ || matches_ || options_.direction != Direction::kForward || next_ >= count_) { return false; }
+  const Position position(next_);
+  const auto* const found = reader_.read_following(segments_, position);
+  if (found == nullptr) { return false; }
+  EventAccess::fill(event_, position, *found, tags_);
+  ++next_;
   return true;
 }
 

@@ -48,6 +48,7 @@ class CursorImpl {
     return !is_cut_ && source_->damage().has_value() && visible_ == source_->visible_end(options_);
   }
   [[nodiscard]] bool next_agreed();
+  [[nodiscard]] bool next_following();
   [[nodiscard]] bool show_agreed(Position position);
   [[nodiscard]] Version version_of_current() const;
   [[nodiscard]] Error disagrees(Position position) const;

@@ -23,10 +23,11 @@ inline engine::FramePlace place_at(std::uint64_t offset, std::uint64_t segment =
 }
 
 // Gives an encoded batch its place with fixed values; every appended stream starts at this version.
-inline Bytes assigned(engine::EncodedBatch& batch, const engine::FramePlace& place, std::uint64_t version = 0) {
+inline Bytes assigned(engine::EncodedBatch& batch, const engine::FramePlace& place, std::uint64_t version = 0,
+                      std::uint64_t first = 1000) {
   engine::Assignment assignment;
   assignment.place = place;
-  assignment.first = Position(1000);
+  assignment.first = Position(first);
   assignment.recorded = RecordedTime(std::chrono::nanoseconds(1'700'000'000'123'456'789));
   assignment.durable = Offset(0x123456);
   assignment.epoch = 5;

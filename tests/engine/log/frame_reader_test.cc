@@ -39,8 +39,8 @@ class FrameReaderTest : public testing::TestWithParam<Access> {
     for (int i = 0; i < 100; ++i) { batch.to("large").add({.type = "T", .data = as_bytes(data)}); }
     return batch;
   }
-  void put(EncodedBatch& batch, std::uint64_t at) {
-    std::ranges::copy(assigned(batch, place_at(at), 4), bytes.begin() + static_cast<std::ptrdiff_t>(at));
+  void put(EncodedBatch& batch, std::uint64_t at, std::uint64_t first = 1000) {
+    std::ranges::copy(assigned(batch, place_at(at), 4, first), bytes.begin() + static_cast<std::ptrdiff_t>(at));
   }
   void store() { files.set_contents("/s", bytes); }
   std::shared_ptr<const SegmentList> segments() {
@@ -140,6 +140,71 @@ TEST_P(FrameReaderTest, WhatAllEventsOfALargeFrameShareIsChecked) {
     bytes[at] ^= std::byte{1};
     store();
     ASSERT_TRUE(fails_with(read_one(place_of(large, large_at, 50)), ErrorCode::kDamaged)) << at - large_at;
+    bytes[at] ^= std::byte{1};
+  }
+}
+
+// One event after the other needs a place for the first alone; through copies, for the first of each frame.
+TEST_P(FrameReaderTest, FollowsTheLogWithoutPlaces) {
+  EncodedBatch next = must(EncodedBatch::encode(rich_batch(4)));
+  put(next, large_at, 1003);
+  store();
+  FrameReader reader(GetParam());
+  const auto list = segments();
+  EXPECT_EQ(reader.read_following(list, Position(1000)), nullptr) << "nothing was read";
+  EXPECT_TRUE(ok(reader.read(list, place_of(small, small_at, 0), Position(1000))));
+  const auto follows = [&](std::uint64_t position, std::uint64_t in_frame) {
+    const auto* const found = reader.read_following(list, Position(position));
+    ASSERT_NE(found, nullptr) << position;
+    EXPECT_EQ(found->body->stream_name(found->record->stream), "stream-" + std::to_string(in_frame)) << position;
+    EXPECT_EQ(found->record->data.size(), in_frame * 7 % 100) << position;
+    EXPECT_EQ(found->version, Version(4)) << position;
+  };
+  follows(1001, 1);
+  EXPECT_EQ(reader.read_following(list, Position(1001)), nullptr) << "it was given";
+  EXPECT_EQ(reader.read_following(list, Position(1003)), nullptr) << "one lies between";
+  EXPECT_EQ(reader.read_following(segments(), Position(1002)), nullptr) << "in another list of segments";
+  follows(1002, 2);
+  if (GetParam() == Access::kCopied) {
+    EXPECT_EQ(reader.read_following(list, Position(1003)), nullptr);
+    EXPECT_TRUE(ok(reader.read(list, place_of(next, large_at, 0), Position(1003))));
+  } else {
+    follows(1003, 0);
+  }
+  for (const std::uint64_t n : {1U, 2U, 3U}) { follows(1003 + n, n); }
+  EXPECT_EQ(reader.read_following(list, Position(1007)), nullptr) << "the log ends there";
+  // After a read that failed there is nothing to follow.
+  EXPECT_TRUE(ok(reader.read(list, place_of(small, small_at, 0), Position(1000))));
+  EXPECT_TRUE(fails_with(reader.read(list, place_of(next, large_at, 0), Position(999)), ErrorCode::kDamaged));
+  EXPECT_EQ(reader.read_following(list, Position(1001)), nullptr);
+}
+
+TEST_P(FrameReaderTest, WhatFollowsIsCheckedAsWell) {
+  put(large, large_at, 1003);
+  const std::uint64_t body = large_at + kFrameHeaderBytes + kTableEntryBytes;
+  // Whichever byte it is, what comes before is given, and of the event itself read() tells.
+  for (const std::uint64_t at : {large_at + 3, large_at + 40, body + 2, body + large.events()[10].body_offset + 500}) {
+    bytes[at] ^= std::byte{1};
+    store();
+    FrameReader reader(GetParam());
+    const auto list = segments();
+    EXPECT_TRUE(ok(reader.read(list, place_of(small, small_at, 2), Position(1002))));
+    for (std::uint64_t n = 0; n < 100; ++n) {
+      const Position position(1003 + n);
+      const auto* const found = reader.read_following(list, position);
+      const bool is_hit = at < body + large.events()[0].body_offset || n == 10;
+      if (is_hit) {
+        EXPECT_EQ(found, nullptr) << at << ' ' << n;
+        EXPECT_TRUE(fails_with(reader.read(list, place_of(large, large_at, n), position), ErrorCode::kDamaged));
+      } else if (found == nullptr) {
+        EXPECT_TRUE(n == 0 || n == 11) << n << " could be followed to";
+        const auto read = reader.read(list, place_of(large, large_at, n), position);
+        ASSERT_TRUE(ok(read)) << n;
+        EXPECT_EQ(read->version, Version(4 + n));
+      } else {
+        EXPECT_EQ(found->version, Version(4 + n));
+      }
+    }
     bytes[at] ^= std::byte{1};
   }
 }
