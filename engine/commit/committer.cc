@@ -104,20 +104,25 @@ void Committer::lead(Lock& lock, bool sync) {
   if (!failure_ && (sync || (!only_sync && current_->wants_sync)) && durable_.offset < written_.offset) {
     sync_log(lock);
   }
+  std::vector<std::shared_ptr<const EncodedBatch>> dropped;
   if (!failure_) {
     if (!only_sync) { finish(*current_, std::nullopt); }
-    recent_.trim(written_.position);
+    dropped = recent_.trim(written_.position);
     const std::uint64_t unsynced = written_.offset - durable_.offset;
     const bool sync_is_due = (dozing_ && unsynced > 0) || (unsynced >= kSyncBesideBytes && !syncing_beside_);
     if (sync_is_due || nears_write_limit()) { wake_thread(); }
   }
-  if (failure_ || only_sync) {
-    current_->word.add(Group::kCall);  // for those who wait for the leader and not for the group
-    current_->word.wake_all();
-  }
-  current_.reset();
+  // For those, too, who wait for the leader and not for the group.
+  if (failure_ || only_sync) { current_->word.add(Group::kCall); }
+  const std::shared_ptr<Group> led = std::move(current_);
   leading_ = false;
-  hand_over();
+  const std::shared_ptr<Group> next = hand_over();
+  // Who is woken wants the lock, and to wake many takes long. The next leader first.
+  lock.unlock();
+  if (next) { next->word.wake_one(); }
+  if (led->sleepers.load() > 0) { led->word.wake_all(); }
+  dropped.clear();
+  lock.lock();
   tell_durable(lock);
   if (keeper_ != nullptr && !environment_.threads) {
     lock.unlock();
@@ -235,19 +240,23 @@ bool Committer::nears_write_limit() const {
   return !raising_limit_ && tail_.offset.value() + environment_.write_ahead / 2 > write_limit_.load();
 }
 
+// Who calls this wakes the sleepers then.
 void Committer::finish(Group& group, std::optional<Error> error) {
   group.error = std::move(error);
   const std::uint32_t seen = group.word.load();
   group.word.add(((seen & Group::kWritten) == 0 && !group.error ? Group::kWritten : 0) + Group::kDone);
-  if (group.sleepers.load() > 0) { group.word.wake_all(); }
 }
 
 void Committer::fail(Error cause) {
   if (failure_) { return; }
   failure_ = std::move(cause);
   failed_.store(true, std::memory_order_release);
-  if (current_ && current_ != stand_in_) { finish(*current_, outcome_unknown()); }
-  for (const auto& group : pending_) { finish(*group, store_failed()); }
+  const auto end = [&](Group& group, Error error) {
+    finish(group, std::move(error));
+    if (group.sleepers.load() > 0) { group.word.wake_all(); }
+  };
+  if (current_ && current_ != stand_in_) { end(*current_, outcome_unknown()); }
+  for (const auto& group : pending_) { end(*group, store_failed()); }
   pending_.clear();
   tell_move();
   if (dozing_) { wake_thread(); }
@@ -276,17 +285,17 @@ Error Committer::store_failed() const {
   } catch (const std::bad_alloc&) { return {ErrorCode::kStoreFailed, "out of memory"}; }
 }
 
-// With the lock held and nobody leading: sees to it that somebody takes the next group.
-void Committer::hand_over() {
-  if (pending_.empty() || failure_) { return; }
+// With the lock held and nobody leading: sees to it that somebody takes the next group. One that sleeps on the group
+// that is given is to be woken, best without the lock.
+std::shared_ptr<Group> Committer::hand_over() {
+  if (pending_.empty() || failure_) { return nullptr; }
   Group& next = *pending_.front();
   if (next.sleepers.load() > 0) {
     next.word.add(Group::kCall);
-    next.word.wake_one();
-  } else if (next.attending == 0) {
-    wake_thread();
+    return pending_.front();
   }
-  // Otherwise a caller is on its way to wait, and will lead.
+  if (next.attending == 0) { wake_thread(); }
+  return nullptr;  // if not that, a caller is on its way to wait, and will lead
 }
 
 Status Committer::wait_for_group(Group& group, Level level, bool attending, const std::stop_token& stop) {
@@ -296,6 +305,18 @@ Status Committer::wait_for_group(Group& group, Level level, bool attending, cons
     if (level == Level::kWritten && (seen & Group::kWritten) != 0) { return {}; }
     return group.error ? Status(std::unexpected(*group.error)) : Status();
   };
+  // While somebody leads there is nothing to do but to sleep, and no need of the lock: either who ends leading sees the
+  // sleeper, or the sleeper sees that nobody leads. Each changes its own before it looks at the other's, and all of
+  // that is seq_cst.
+  while (attending && !group.reached(level)) {
+    const std::uint32_t seen = group.word.load();
+    group.sleepers.fetch_add(1);
+    const bool sleeps = leading_.load() && !stop.stop_requested();
+    if (sleeps) { group.word.wait(seen, stop); }
+    group.sleepers.fetch_sub(1);
+    if (!sleeps) { break; }
+  }
+  if (attending && group.reached(level)) { return result(); }
   Lock lock(mutex_);
   if (!attending) { ++group.attending; }
   while (!group.reached(level)) {
@@ -305,7 +326,7 @@ Status Committer::wait_for_group(Group& group, Level level, bool attending, cons
     }
     if (stop.stop_requested()) {
       --group.attending;
-      if (!leading_) { hand_over(); }
+      if (const auto next = leading_ ? nullptr : hand_over()) { next->word.wake_one(); }
       return std::unexpected(Error(ErrorCode::kStopped, "stopped while waiting for the disk"));
     }
     const std::uint32_t seen = group.word.load();

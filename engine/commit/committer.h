@@ -180,7 +180,7 @@ class Committer {
   void sync_log(Lock& lock);
   void finish(Group& group, std::optional<Error> error);
   void fail(Error cause);
-  void hand_over();
+  [[nodiscard]] std::shared_ptr<Group> hand_over();
   void tell_durable(Lock& lock);
   [[nodiscard]] Status wait_for_group(Group& group, Level level, bool attending, const std::stop_token& stop);
   void set_written(LogPoint point);
@@ -221,7 +221,7 @@ class Committer {
   std::deque<std::shared_ptr<Group>> pending_;
   std::shared_ptr<Group> current_;  // being led; stand_in_ while only a sync runs
   const std::shared_ptr<Group> stand_in_ = std::make_shared<Group>();
-  bool leading_ = false;
+  std::atomic<bool> leading_ = false;  // changed under the lock
   LogPoint written_;
   LogPoint durable_;
   LivePageWriter* live_page_ = nullptr;  // none if it could not be made

@@ -2,6 +2,7 @@
 #include "engine/commit/recent.h"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -134,11 +135,12 @@ std::optional<Position> Recent::first_match(const index::KeyQuery& query, Positi
   return std::nullopt;
 }
 
-void Recent::trim(Position end) {
+std::vector<std::shared_ptr<const EncodedBatch>> Recent::trim(Position end) {
+  std::vector<std::shared_ptr<const EncodedBatch>> dropped;
   while (!batches_.empty() && (bytes_ > kBytesMax || batches_.size() > kBatchesMax)) {
     const Entry& oldest = batches_.front();
     const Position after = oldest.first + oldest.batch->event_count();
-    if (after > end) { return; }
+    if (after > end) { break; }
     if (oldest.batch->has_given_ids()) {
       for (const EventUse& event : oldest.batch->events()) {
         if (event.id_given) { ids_.erase(event.id); }
@@ -147,8 +149,12 @@ void Recent::trim(Position end) {
     if (newest_) { drop_newest(oldest); }
     bytes_ -= oldest.batch->frame().size();
     begin_ = after;
+    try {
+      dropped.push_back(std::move(batches_.front().batch));
+    } catch (const std::bad_alloc&) {}  // then it goes here
     batches_.pop_front();
   }
+  return dropped;
 }
 
 }  // namespace tidemark::engine

@@ -39,8 +39,9 @@ class Recent {
 
   // May throw std::bad_alloc.
   void add(std::shared_ptr<const EncodedBatch> batch, Position first, std::span<const Version> first_versions);
-  // Drops the oldest batches that lie below end, as far as there are more than the budget allows.
-  void trim(Position end);
+  // Drops the oldest batches that lie below end, as far as there are more than the budget allows. Gives them, so that
+  // their memory can be given back without the lock.
+  [[nodiscard]] std::vector<std::shared_ptr<const EncodedBatch>> trim(Position end);
 
  private:
   struct Entry {

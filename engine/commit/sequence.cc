@@ -326,7 +326,7 @@ Outcome Committer::assign(const std::shared_ptr<EncodedBatch>& batch, const Head
   if (attend) {
     ++group.attending;
   } else if (!leading_) {
-    hand_over();
+    if (const auto next = hand_over()) { next->word.wake_one(); }
   }
   prepare_ahead();
 
