@@ -15,6 +15,9 @@ constexpr auto kIdleTime = std::chrono::milliseconds(50);
 // With so much written and not synced, the committer's thread syncs beside the appenders, so that they need not stop
 // for it.
 constexpr std::uint64_t kSyncBesideBytes = std::uint64_t{8} << 20U;
+// How long who leads waits for company at most, and for how many.
+constexpr auto kGatherTimeMax = std::chrono::microseconds(100);
+constexpr std::size_t kGatherMembersMax = 128;
 
 }  // namespace
 
@@ -85,6 +88,7 @@ void Committer::set_durable(LogPoint point) {
 // sync; then fail() has finished the group, and nothing is published any more.
 void Committer::lead(Lock& lock, bool sync) {
   leading_ = true;
+  gather(lock);
   const bool only_sync = pending_.empty();
   if (only_sync) {
     current_ = stand_in_;
@@ -107,6 +111,7 @@ void Committer::lead(Lock& lock, bool sync) {
   std::vector<std::shared_ptr<const EncodedBatch>> dropped;
   if (!failure_) {
     if (!only_sync) { finish(*current_, std::nullopt); }
+    if (!only_sync) { last_members_ = current_->members.size(); }
     dropped = recent_.trim(written_.position);
     const std::uint64_t unsynced = written_.offset - durable_.offset;
     const bool sync_is_due = (dozing_ && unsynced > 0) || (unsynced >= kSyncBesideBytes && !syncing_beside_);
@@ -128,6 +133,28 @@ void Committer::lead(Lock& lock, bool sync) {
     lock.unlock();
     keeper_->work();
     lock.lock();
+  }
+}
+
+// Who appended in the group before is about to append again, and a sync costs the same for all of them: the leader
+// waits for as many, for part of the time that a sync takes. It lets the lock go meanwhile. What gathers alone, or by
+// the hundred, goes at once.
+void Committer::gather(Lock& lock) {
+  const auto is_short = [&] {
+    return pending_.size() == 1 && pending_.front()->wants_sync && pending_.front()->members.size() < last_members_;
+  };
+  if (last_members_ < 2 || last_members_ > kGatherMembersMax || !is_short()) { return; }
+  const auto until = environment_.clock.steady() + std::min<std::chrono::nanoseconds>(sync_time_ / 2, kGatherTimeMax);
+  const std::size_t wanted = last_members_;
+  current_ = stand_in_;  // for who waits for the leader
+  lock.unlock();
+  while (gathered_.load(std::memory_order_relaxed) < wanted && environment_.clock.steady() < until) {
+    std::this_thread::yield();
+  }
+  lock.lock();
+  if (stand_in_->sleepers.load() > 0) {
+    stand_in_->word.add(Group::kCall);
+    stand_in_->word.wake_all();
   }
 }
 
@@ -551,9 +578,12 @@ void Committer::sync_log(Lock& lock) {
   if (target.offset <= durable_.offset) { return; }
   unsynced_since_ = environment_.clock.steady();  // of what is written from here on
   const std::shared_ptr<platform::File> file = writer_.active_file();
+  const auto begin = unsynced_since_;
   lock.unlock();
   Status done = file->datasync();
+  const auto end = environment_.clock.steady();
   lock.lock();
+  sync_time_ = end - begin;
   if (!done) { fail(std::move(done.error())); }
   if (!failure_) { set_durable(target); }
 }

@@ -172,6 +172,7 @@ class Committer {
 
   // Leading.
   void lead(Lock& lock, bool sync);
+  void gather(Lock& lock);
   [[nodiscard]] Status write_group(Group& group);
   [[nodiscard]] Status roll(Group& group);
   [[nodiscard]] Status raise_write_limit(Offset end, Offset durable, SegmentNumber highest = {});
@@ -221,7 +222,10 @@ class Committer {
   std::deque<std::shared_ptr<Group>> pending_;
   std::shared_ptr<Group> current_;  // being led; stand_in_ while only a sync runs
   const std::shared_ptr<Group> stand_in_ = std::make_shared<Group>();
-  std::atomic<bool> leading_ = false;  // changed under the lock
+  std::atomic<bool> leading_ = false;      // changed under the lock
+  std::size_t last_members_ = 0;           // of the group that was led last
+  std::chrono::nanoseconds sync_time_{0};  // of the last sync
+  std::atomic<std::size_t> gathered_ = 0;  // members of the group that gathers; written under the lock
   LogPoint written_;
   LogPoint durable_;
   LivePageWriter* live_page_ = nullptr;  // none if it could not be made

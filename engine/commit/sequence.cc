@@ -317,6 +317,7 @@ Outcome Committer::assign(const std::shared_ptr<EncodedBatch>& batch, const Head
   const std::uint64_t trailer = batch->assign(assignment, first_versions);
   recent_.add(batch, assignment.first, first_versions);
   group.members.push_back({batch, tail_.offset});
+  gathered_.store(group.members.size(), std::memory_order_relaxed);
 
   trailer_ = static_cast<std::uint32_t>(trailer);
   recorded_ = assignment.recorded;
