@@ -19,6 +19,10 @@ const Column kRate{.figure = "events_s", .title = "events/s", .is_compared = tru
 const Column kHalf{.figure = "p50_us", .title = "p50 µs"};
 const Column kTail{.figure = "p99_us", .title = "p99 µs"};
 
+// Space that was zeroed before costs nothing while the clock runs: a store that makes its files as it grows is held
+// against files that are made then, too.
+const std::vector<std::string> kWritingLimits = {"L1", "L1-fresh"};
+
 Contender plain(const std::string& store, const Measure& measure) {
   return {.name = store, .store = store, .measure = measure};
 }
@@ -46,8 +50,8 @@ Workload answers(const std::vector<std::string>& stores) {
 }
 
 Workload durable_appends(const std::vector<std::string>& stores) {
-  Workload w = table("w1", "W1: durable appends of one event, one thread", {kRate, kHalf, kTail}, {"L1"});
-  add_stores(w, {"L1", "L1-fresh"}, measure_waiting(1));
+  Workload w = table("w1", "W1: durable appends of one event, one thread", {kRate, kHalf, kTail}, kWritingLimits);
+  add_stores(w, kWritingLimits, measure_waiting(1));
   add_stores(w, stores, measure_waiting(1));
   return w;
 }
@@ -55,9 +59,9 @@ Workload durable_appends(const std::vector<std::string>& stores) {
 Workload group_commit(const std::vector<std::string>& stores, std::size_t threads) {
   const std::string count = std::to_string(threads);
   Workload w = table("w2-" + count, "W2: durable appends of one event, " + count + " at a time", {kRate, kHalf, kTail},
-                     {"L1", "ideal"});
+                     {"L1", "L1-fresh", "ideal"});
   w.contenders.push_back({.name = "ideal", .store = "L1", .measure = measure_groups(threads)});
-  add_stores(w, {"L1", "L1-gather"}, measure_waiting(threads));
+  add_stores(w, {"L1", "L1-gather", "L1-fresh"}, measure_waiting(threads));
   add_stores(w, stores, measure_waiting(threads));
   if (std::ranges::find(stores, "tidemark") == stores.end()) { return w; }
   for (const std::size_t drivers : {1U, 2U}) {
@@ -70,9 +74,9 @@ Workload group_commit(const std::vector<std::string>& stores, std::size_t thread
 
 Workload batches(const std::vector<std::string>& stores, std::size_t events) {
   const std::string count = std::to_string(events);
-  Workload w =
-      table("w3-" + count, "W3: batches of " + count + ", each durable, one thread", {kRate, kHalf, kTail}, {"L1"});
-  add_stores(w, {"L1", "L1-fresh"}, measure_batches(events));
+  Workload w = table("w3-" + count, "W3: batches of " + count + ", each durable, one thread", {kRate, kHalf, kTail},
+                     kWritingLimits);
+  add_stores(w, kWritingLimits, measure_batches(events));
   add_stores(w, stores, measure_batches(events));
   return w;
 }
@@ -80,7 +84,7 @@ Workload batches(const std::vector<std::string>& stores, std::size_t events) {
 Workload buffered_batches(const std::vector<std::string>& stores, std::size_t events) {
   const std::string count = std::to_string(events);
   Workload w = table("w3-buffered-" + count, "W3: batches of " + count + ", one sync at the end, one thread", {kRate},
-                     {"L1", "L6"});
+                     {"L1", "L1-fresh", "L6"});
   add_stores(w, {"L1", "L1-fresh", "L6"}, measure_buffered_batches(events));
   add_stores(w, stores, measure_buffered_batches(events));
   return w;
@@ -88,8 +92,8 @@ Workload buffered_batches(const std::vector<std::string>& stores, std::size_t ev
 
 Workload optimistic(const std::vector<std::string>& stores) {
   Workload w = table("w4", "W4: durable appends that expect a version, 8 threads, 100 streams",
-                     {kRate, {.figure = "conflicts_s", .title = "conflicts/s"}, kHalf, kTail}, {"L1"});
-  add_stores(w, {"L1"}, measure_optimistic(8, 100));
+                     {kRate, {.figure = "conflicts_s", .title = "conflicts/s"}, kHalf, kTail}, kWritingLimits);
+  add_stores(w, kWritingLimits, measure_optimistic(8, 100));
   add_stores(w, stores, measure_optimistic(8, 100));
   return w;
 }
