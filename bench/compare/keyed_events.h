@@ -92,7 +92,8 @@ class StreamLocks {
   }
 
  private:
-  std::array<std::mutex, 1024> locks_;
+  // So many that 256 threads, each with a stream of its own, seldom meet.
+  std::array<std::mutex, 16384> locks_;
 };
 
 }  // namespace tidemark::compare
