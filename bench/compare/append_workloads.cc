@@ -124,9 +124,10 @@ Measure measure_submitting(std::size_t in_flight, std::size_t threads) {
     struct Driver {
       std::unique_ptr<Submitter> submitter;
       std::deque<Nanoseconds> submitted;
-      Latencies latencies;  // from submission to answer; the warm-up's too
+      Latencies latencies;  // from submission to answer
     };
     std::vector<Driver> drivers(threads);
+    std::atomic<bool> is_timed{false};
     Total total;
     LoopResult result = closed_loop(
         threads, bench.scale.seconds,
@@ -135,19 +136,24 @@ Measure measure_submitting(std::size_t in_flight, std::size_t threads) {
           driver.submitter = bench.store.submitter();
           if (!driver.submitter) { throw Failure("this store has no appends that nobody waits for"); }
           return counted(std::make_shared<Writer>(bench, thread, streams_of_thread(thread), 1), total,
-                         [&driver, in_flight, threads](Writer& writer) {
+                         [&driver, &is_timed, in_flight, threads](Writer& writer) {
                            const auto submit = [&] {
                              driver.submitted.push_back(now());
                              driver.submitter->submit(writer.next());
                            };
                            while (driver.submitted.size() < in_flight / threads) { submit(); }
                            driver.submitter->wait_oldest();
-                           driver.latencies.add(now() - driver.submitted.front());
+                           if (is_timed.load(std::memory_order_relaxed)) {
+                             driver.latencies.add(now() - driver.submitted.front());
+                           }
                            driver.submitted.pop_front();
                            submit();
                          });
         },
-        [&] { bench.store.begin_timed(); });
+        [&] {
+          bench.store.begin_timed();
+          is_timed = true;
+        });
     Latencies latencies;
     for (Driver& driver : drivers) {
       for (; !driver.submitted.empty(); driver.submitted.pop_front()) { driver.submitter->wait_oldest(); }
