@@ -64,15 +64,15 @@ Measure measure_read_all() {
   };
 }
 
-Measure measure_read_streams() {
-  return [](const Bench& bench) {
+Measure measure_read_streams(std::size_t threads) {
+  return [threads](const Bench& bench) {
     open_loaded(bench);
-    read_everything(bench.store);
+    if (read_everything(bench.store) != tally_of_load(bench)) { throw Failure("what was read is not what was loaded"); }
     const std::uint64_t streams = streams_of_load(bench.scale);
     LoopResult result = closed_loop(
-        1, bench.scale.seconds,
-        [&](std::size_t) {
-          return [&, numbers = Numbers(1), sum = std::uint64_t(0)]() mutable {
+        threads, bench.scale.seconds,
+        [&](std::size_t thread) {
+          return [&, numbers = Numbers(thread + 1), sum = std::uint64_t(0)]() mutable {
             const std::string name = stream_name(numbers.next() % streams);
             if (read_whole_stream(bench.store, name, sum) != kEventsOfStream) {
               throw Failure(name + " does not have the events that were loaded");

@@ -108,12 +108,14 @@ Workload read_all(const std::vector<std::string>& stores) {
   return w;
 }
 
-Workload read_streams(const std::vector<std::string>& stores) {
-  Workload w = table("w6", "W6: whole streams of ten events at random, one thread, warm",
+Workload read_streams(const std::vector<std::string>& stores, const std::string& name, std::size_t threads) {
+  Workload w = table(name,
+                     "W6: whole streams of ten events at random, " + std::to_string(threads) +
+                         (threads == 1 ? " thread" : " threads") + ", warm",
                      {{.figure = "streams_s", .title = "streams/s", .is_compared = true}, kHalf, kTail}, {"L6"});
   w.place = Place::kLoaded;
-  add_stores(w, {"L6", "L6-ahead"}, measure_read_streams());
-  add_stores(w, stores, measure_read_streams());
+  add_stores(w, {"L6", "L6-ahead"}, measure_read_streams(threads));
+  add_stores(w, stores, measure_read_streams(threads));
   return w;
 }
 
@@ -174,7 +176,8 @@ std::vector<Workload> workloads(const std::vector<std::string>& stores) {
   // What needs loaded stores comes last, and of that what appends to them.
   all.push_back(load(stores));
   all.push_back(read_all(stores));
-  all.push_back(read_streams(stores));
+  all.push_back(read_streams(stores, "w6", 1));
+  all.push_back(read_streams(stores, "w6-2", 2));
   all.push_back(opening(stores, "w7-clean", "that was closed", {}));
   all.push_back(opening(stores, "w7-killed", "whose process was killed while it appended", die_while_appending()));
   return all;
