@@ -14,6 +14,7 @@ namespace {
 constexpr std::uint64_t kStreamsOfCommit = 1000;
 // A prime, so that steps of it come to every stream once, and not in the order of their names.
 constexpr std::uint64_t kStep = 7'368'787;
+constexpr std::uint64_t kSeed = 1'000'000;
 
 Figures per_event(const Bench& bench, std::uint64_t events, std::uint64_t disk, std::uint64_t written,
                   std::uint64_t written_by_all) {
@@ -44,7 +45,7 @@ Opening opening_of_load(const Bench& bench) {
 
 Tally append_rounds(const Bench& bench, std::uint64_t first_round, std::uint64_t rounds) {
   const std::uint64_t streams = streams_of_load(bench.scale);
-  Events source(bench.pool, 1'000'000 + first_round);
+  Events source(bench.pool, kSeed + first_round);
   std::vector<std::string> names;
   std::vector<EventToAppend> events;
   std::vector<Append> appends;
@@ -67,11 +68,13 @@ Tally append_rounds(const Bench& bench, std::uint64_t first_round, std::uint64_t
   return source.taken();
 }
 
-Tally tally_of_load(const Bench& bench) {
-  Events source(bench.pool, 1'000'000);
-  for (std::uint64_t i = 0; i < streams_of_load(bench.scale) * kEventsOfStream; ++i) { source.next(); }
+Tally tally_of_rounds(const Bench& bench, std::uint64_t first_round, std::uint64_t rounds) {
+  Events source(bench.pool, kSeed + first_round);
+  for (std::uint64_t i = 0; i < streams_of_load(bench.scale) * rounds; ++i) { source.next(); }
   return source.taken();
 }
+
+Tally tally_of_load(const Bench& bench) { return tally_of_rounds(bench, 0, kEventsOfStream); }
 
 Measure measure_load() {
   return [](const Bench& bench) {

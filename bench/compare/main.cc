@@ -95,7 +95,9 @@ void add_scale(CLI::App& app, Scale& scale, std::int64_t& gather_us) {
   app.add_option("--seconds", scale.seconds, "how long one measurement takes")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--events", scale.events, "that loads append")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--events", scale.events, "that loads append")
+      ->check(CLI::Range(100, 1000000000))
+      ->capture_default_str();
   app.add_option("--payload", scale.payload_bytes, "bytes of an event's payload")
       ->check(CLI::Range(8, 1 << 20))
       ->capture_default_str();
