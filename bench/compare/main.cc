@@ -57,7 +57,7 @@ std::vector<Workload> chosen(const std::vector<Workload>& all, const std::vector
   for (const Workload& workload : all) {
     const auto is_meant = [&](const std::string& name) { return name == workload.family || name == workload.name; };
     // Answers are always checked first.
-    if (names.empty() || workload.family == "check" || std::ranges::any_of(names, is_meant)) {
+    if (names.empty() || workload.family == kCheckWorkload || std::ranges::any_of(names, is_meant)) {
       some.push_back(workload);
     }
   }

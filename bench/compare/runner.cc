@@ -59,10 +59,12 @@ class Running {
         folder_(options.folder) {}
 
   [[nodiscard]] std::optional<Figures> measure(const Workload& workload, const Contender& contender) {
+    if (wrong_.contains(contender.store)) { return std::nullopt; }
     try {
       const Figures figures = measure_or_throw(workload, contender);
       return figures;
     } catch (const Failure& failure) {
+      if (workload.family == kCheckWorkload) { wrong_.insert(contender.store); }
       if (!is_interrupted()) { failures_.push_back(workload.name + ", " + contender.name + ": " + failure.what()); }
       return std::nullopt;
     }
@@ -103,6 +105,7 @@ class Running {
   const std::chrono::seconds at_most_;
   MarkedFolder folder_;
   std::set<std::string> loaded_;
+  std::set<std::string> wrong_;  // stores that gave wrong answers: not measured
   std::vector<std::string> failures_;
 };
 

@@ -43,7 +43,7 @@ Workload table(std::string name, std::string title, std::vector<Column> columns,
 }
 
 Workload answers(const std::vector<std::string>& stores) {
-  Workload w = table("check", "Answers", {{.figure = "answers", .title = "right answers"}}, {});
+  Workload w = table(std::string(kCheckWorkload), "Answers", {{.figure = "answers", .title = "right answers"}}, {});
   w.repetitions_max = 1;
   add_stores(w, stores, check_answers());
   return w;

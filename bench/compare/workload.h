@@ -82,6 +82,8 @@ struct Workload {
 [[nodiscard]] std::vector<Workload> workloads(const std::vector<std::string>& stores);
 // The one that loads the stores.
 inline constexpr std::string_view kLoadWorkload = "w9";
+// The one that asks them for answers.
+inline constexpr std::string_view kCheckWorkload = "check";
 [[nodiscard]] const Workload* find_workload(const std::vector<Workload>& all, std::string_view name);
 
 // Reads all that the store has and holds it against what was appended: nothing lost, nothing doubled, versions dense,
