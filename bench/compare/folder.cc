@@ -92,6 +92,13 @@ bool is_in_memory(const fs::path& folder) {
   return magic == TMPFS_MAGIC || magic == RAMFS_MAGIC;
 }
 
+std::uint64_t free_bytes(const fs::path& folder) {
+  std::error_code failed;
+  const fs::space_info space = fs::space(folder, failed);
+  if (failed) { throw Failure("cannot tell how much is free in " + folder.string() + ": " + failed.message()); }
+  return space.available;
+}
+
 void settle(const fs::path& folder) {
   const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (descriptor < 0) { return; }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -32,6 +33,8 @@ class MarkedFolder {
 [[nodiscard]] std::string file_system_of(const std::filesystem::path& folder);
 // Whether it has no disk.
 [[nodiscard]] bool is_in_memory(const std::filesystem::path& folder);
+// Bytes that may still be written to it.
+[[nodiscard]] std::uint64_t free_bytes(const std::filesystem::path& folder);
 // Has all that is on its way to the disk there, so that nothing of one measurement falls into the next.
 void settle(const std::filesystem::path& folder);
 

@@ -5,6 +5,7 @@
 //   build/release/bin/compare_bench --dir /a/real/disk
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -99,7 +100,7 @@ void add_scale(CLI::App& app, Scale& scale, std::int64_t& gather_us) {
       ->check(CLI::Range(100, 1000000000))
       ->capture_default_str();
   app.add_option("--payload", scale.payload_bytes, "bytes of an event's payload")
-      ->check(CLI::Range(8, 1 << 20))
+      ->check(CLI::Range(8, 1 << 15))  // a thousand of them are one batch
       ->capture_default_str();
   app.add_option("--gather-us", gather_us,
                  "how long a leader waits for company, in the group commit that stores with one writer share")
@@ -124,6 +125,20 @@ void write_file(const std::filesystem::path& file, const std::string& text) {
   if (!out.flush()) { throw Failure("cannot write " + file.string()); }
 }
 
+std::string gib(std::uint64_t bytes) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.1f GiB", static_cast<double>(bytes) / (1U << 30U));
+  return text.data();
+}
+
+// What the files take at most: the loaded stores stay beside each other, and new files are made for as long as an
+// append workload lasts.
+std::uint64_t bytes_needed(const Scale& scale, std::size_t stores) {
+  const std::uint64_t loaded =
+      (stores + 1) * ((std::uint64_t{256} << 20U) + scale.events * (3 * content_bytes(scale.payload_bytes) + 256));
+  return loaded + static_cast<std::uint64_t>(scale.seconds * static_cast<double>(1U << 30U));
+}
+
 int run_all(const Arguments& arguments) {
   if (is_in_memory(arguments.run.folder) && !arguments.allow_memory) {
     std::cerr << "compare_bench: " << arguments.run.folder.string() << " is on " << file_system_of(arguments.run.folder)
@@ -131,6 +146,12 @@ int run_all(const Arguments& arguments) {
     return 2;
   }
   const auto stores = arguments.stores.empty() ? names_of_stores() : arguments.stores;
+  const std::uint64_t needed = bytes_needed(arguments.run.scale, stores.size());
+  if (const std::uint64_t free = free_bytes(arguments.run.folder); free < needed) {
+    std::cerr << "compare_bench: " << arguments.run.folder.string() << " has " << gib(free)
+              << " free, and this may take " << gib(needed) << ". Name another --dir, or fewer --events\n";
+    return 2;
+  }
   std::vector<std::string> about = machine_facts(arguments.run.folder);
   for (const StoreKind& kind : store_kinds()) { about.push_back(kind.name + ": " + kind.about); }
   for (const LeftOut& left_out : left_out_stores()) { about.push_back(left_out.name + ": left out, " + left_out.why); }
