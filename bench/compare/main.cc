@@ -188,6 +188,9 @@ int main(int argc, char** argv) {
   app.add_option("--repetitions", arguments.run.repetitions, "of every measurement, interleaved")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
+  app.add_option("--minutes", arguments.run.minutes,
+                 "how long all of it takes, about: as many repetitions as fit in, but one at least")
+      ->check(CLI::PositiveNumber);
   app.add_option("--json", arguments.json, "write all figures to this file");
   app.add_option("--markdown", arguments.markdown, "write the tables to this file, too");
   app.add_flag("--quick", arguments.quick, "a tiny run that shows whether everything works");
@@ -213,6 +216,8 @@ int main(int argc, char** argv) {
   }
   arguments.run.scale.gather = std::chrono::microseconds(arguments.gather_us);
   if (arguments.quick) { make_quick(app, arguments); }
+  // The time is the bound then.
+  if (arguments.run.minutes > 0 && app.count("--repetitions") == 0) { arguments.run.repetitions = 15; }
   try {
     return run_all(arguments);
   } catch (const std::exception& failure) {

@@ -109,6 +109,39 @@ class Running {
   std::vector<std::string> failures_;
 };
 
+// Shares the time among the workloads: what one leaves over, those after it have.
+class Budget {
+ public:
+  Budget(const std::vector<Workload>& workloads, double minutes) : end_seconds_(minutes * 60) {
+    for (const Workload& workload : workloads) { cost_left_ += cost_of(workload); }
+  }
+
+  void begin(const Workload& workload) {
+    const double now_seconds = seconds_since(start_);
+    const double cost = cost_of(workload);
+    begun_seconds_ = now_seconds;
+    share_seconds_ = cost_left_ > 0 ? (end_seconds_ - now_seconds) * cost / cost_left_ : 0;
+    cost_left_ -= cost;
+  }
+  // Whether one more fits in, if it takes as long as those before.
+  [[nodiscard]] bool has_room(int repetitions_done) const {
+    if (end_seconds_ <= 0 || repetitions_done == 0) { return true; }
+    return (seconds_since(start_) - begun_seconds_) * (repetitions_done + 1) / repetitions_done <= share_seconds_;
+  }
+
+ private:
+  static double cost_of(const Workload& workload) {
+    const double repetitions = workload.repetitions_max == 1 ? 0.5 : 1;
+    return static_cast<double>(workload.contenders.size()) * workload.cost * repetitions;
+  }
+
+  const Nanoseconds start_ = now();
+  const double end_seconds_;
+  double cost_left_ = 0;
+  double begun_seconds_ = 0;
+  double share_seconds_ = 0;
+};
+
 void tell(const Workload& workload, const Contender& contender, int repetition, const std::optional<Figures>& figures) {
   const Column& column = workload.columns.front();
   std::fprintf(stderr, "%s %d: %-28s ", workload.name.c_str(), repetition + 1, contender.name.c_str());
@@ -126,13 +159,16 @@ RunResult run(const std::vector<Workload>& workloads, const std::vector<Workload
   const Nanoseconds start = now();
   RunResult result;
   Running running(options, all);
+  Budget budget(workloads, options.minutes);
   // Loads come late and are reported by their name.
   std::map<std::pair<std::string, std::size_t>, WorkloadResult> in_order;
   for (const Workload& workload : workloads) {
     WorkloadResult& of = in_order[{workload.family, in_order.size()}];
     of.workload = workload;
     const std::size_t count = workload.contenders.size();
-    for (int repetition = 0; repetition < std::min(options.repetitions, workload.repetitions_max); ++repetition) {
+    budget.begin(workload);
+    const int repetitions = std::min(options.repetitions, workload.repetitions_max);
+    for (int repetition = 0; repetition < repetitions && budget.has_room(repetition); ++repetition) {
       for (std::size_t i = 0; i < count && !is_interrupted(); ++i) {
         // Another one begins each time, so that none always comes after the same.
         const Contender& contender = workload.contenders[(i + static_cast<std::size_t>(repetition)) % count];

@@ -15,6 +15,7 @@ namespace tidemark::compare {
 struct RunOptions {
   std::filesystem::path folder;  // a folder is made in it, and removed
   int repetitions = 5;
+  double minutes = 0;  // as many repetitions as fit in, one at least; 0: however long it takes
   Scale scale;
 };
 

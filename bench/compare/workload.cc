@@ -129,6 +129,7 @@ Workload opening(const std::vector<std::string>& stores, const std::string& name
              {.figure = "memory_mib", .title = "memory, MiB"}},
             {"sqlite"});
   w.place = Place::kLoaded;
+  w.cost = before ? 1.5 : 1;
   w.before = std::move(before);
   add_stores(w, stores, measure_opening());
   return w;
@@ -158,6 +159,7 @@ Workload load(const std::vector<std::string>& stores) {
                       {.figure = "device_of_content", .title = "of content"}},
                      {"L1"});
   w.place = Place::kLoading;
+  w.cost = 4;
   w.repetitions_max = 2;  // bytes do not change from one to the next
   add_stores(w, {"L1"}, measure_load());
   add_stores(w, stores, measure_load());

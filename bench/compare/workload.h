@@ -72,7 +72,8 @@ struct Workload {
   std::string title;
   Place place = Place::kEmpty;
   int repetitions_max = 1000;
-  Measure before;  // in a process of its own, which may end by SIGKILL
+  double cost = 1;  // how much longer a contender takes than with an ordinary workload, roughly
+  Measure before;   // in a process of its own, which may end by SIGKILL
   std::vector<Column> columns;
   std::vector<std::string> bases;  // contenders
   std::vector<Contender> contenders;
