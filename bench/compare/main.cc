@@ -16,6 +16,7 @@
 
 #include "bench/compare/folder.h"
 #include "bench/compare/machine_facts.h"
+#include "bench/compare/plots.h"
 #include "bench/compare/report.h"
 #include "bench/compare/runner.h"
 #include "bench/compare/stores.h"
@@ -42,6 +43,7 @@ struct Arguments {
   std::vector<std::string> stores;
   std::filesystem::path json;
   std::filesystem::path markdown;
+  std::filesystem::path plots;
 };
 
 std::vector<std::string> names_of_stores() {
@@ -163,9 +165,10 @@ int run_all(const Arguments& arguments) {
                 "load average before %.1f, after %.1f (this program's own included); took %.0f s", load_before,
                 load_average(), result.seconds);
   about.insert(about.begin() + 1, line.data());
-  const std::string markdown = markdown_of(result, about);
+  const std::string markdown = markdown_of(result, about, !arguments.plots.empty());
   std::cout << markdown;
   write_file(arguments.markdown, markdown);
+  if (!arguments.plots.empty()) { write_plots(result, arguments.plots); }
   write_file(arguments.json, json_of(result, about).dump(1) + "\n");
   if (result.is_interrupted) { std::cerr << "compare_bench: interrupted\n"; }
   return result.failures.empty() && !result.is_interrupted ? 0 : 1;
@@ -193,6 +196,8 @@ int main(int argc, char** argv) {
       ->check(CLI::PositiveNumber);
   app.add_option("--json", arguments.json, "write all figures to this file");
   app.add_option("--markdown", arguments.markdown, "write the tables to this file, too");
+  app.add_option("--plots", arguments.plots, "write a script for gnuplot for each workload to this folder")
+      ->check(CLI::ExistingDirectory);
   app.add_flag("--quick", arguments.quick, "a tiny run that shows whether everything works");
   app.add_flag("--allow-memory", arguments.allow_memory, "take a file system in memory for a disk");
   add_scale(app, arguments.run.scale, arguments.gather_us);

@@ -8,32 +8,11 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "bench/compare/plots.h"
+
 namespace tidemark::compare {
 
 namespace {
-
-// Three digits that count: 1.23M, 45.6k, 789, 0.12.
-std::string short_number(double value) {
-  std::array<char, 32> text{};
-  const auto print = [&](double shown, const char* unit) {
-    const int digits = shown < 10 ? 2 : shown < 100 ? 1 : 0;
-    std::snprintf(text.data(), text.size(), "%.*f%s", digits, shown, unit);
-  };
-  if (value >= 999.5e3) {
-    print(value / 1e6, "M");
-  } else if (value >= 9999.5) {
-    print(value / 1e3, "k");
-  } else {
-    print(value, "");
-  }
-  return text.data();
-}
-
-std::string ratio_text(double value) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), value < 0.095 ? "%.3f" : value < 9.95 ? "%.2f" : "%.0f", value);
-  return text.data();
-}
 
 bool has_figure(const WorkloadResult& result, const std::string& figure) {
   return std::ranges::any_of(result.workload.contenders, [&](const Contender& contender) {
@@ -104,6 +83,28 @@ void write_answers(std::ostringstream& out, const WorkloadResult& result) {
 
 }  // namespace
 
+std::string short_number(double value) {
+  std::array<char, 32> text{};
+  const auto print = [&](double shown, const char* unit) {
+    const int digits = shown < 10 ? 2 : shown < 100 ? 1 : 0;
+    std::snprintf(text.data(), text.size(), "%.*f%s", digits, shown, unit);
+  };
+  if (value >= 999.5e3) {
+    print(value / 1e6, "M");
+  } else if (value >= 9999.5) {
+    print(value / 1e3, "k");
+  } else {
+    print(value, "");
+  }
+  return text.data();
+}
+
+std::string ratio_text(double value) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), value < 0.095 ? "%.3f" : value < 9.95 ? "%.2f" : "%.0f", value);
+  return text.data();
+}
+
 Spread spread_of(std::vector<double> values) {
   std::ranges::sort(values);
   const std::size_t half = values.size() / 2;
@@ -136,7 +137,7 @@ std::vector<double> ratios_of(const WorkloadResult& result, const std::string& c
   return ratios;
 }
 
-std::string markdown_of(const RunResult& result, const std::vector<std::string>& about) {
+std::string markdown_of(const RunResult& result, const std::vector<std::string>& about, bool has_drawings) {
   std::ostringstream out;
   out << "# Tidemark beside other stores and the limits of the machine\n\n";
   for (const std::string& line : about) { out << "- " << line << '\n'; }
@@ -146,6 +147,9 @@ std::string markdown_of(const RunResult& result, const std::vector<std::string>&
       write_answers(out, one);
     } else {
       write_table(out, one);
+      if (has_drawings && is_drawn(one)) {
+        out << "\n![" << one.workload.title << "](" << one.workload.name << ".svg)\n";
+      }
     }
   }
   if (!result.failures.empty()) {
@@ -162,6 +166,11 @@ nlohmann::json json_of(const RunResult& result, const std::vector<std::string>& 
                      {"interrupted", result.is_interrupted},
                      {"workloads", nlohmann::json::array()}};
   for (const WorkloadResult& one : result.workloads) {
+    nlohmann::json columns = nlohmann::json::array();
+    for (const Column& column : one.workload.columns) {
+      columns.push_back(
+          {{"figure", column.figure}, {"title", column.title}, {"more_is_better", column.more_is_better}});
+    }
     nlohmann::json rows = nlohmann::json::array();
     for (const Contender& contender : one.workload.contenders) {
       nlohmann::json row{{"name", contender.name}, {"store", contender.store}, {"figures", nlohmann::json::object()}};
@@ -182,8 +191,12 @@ nlohmann::json json_of(const RunResult& result, const std::vector<std::string>& 
       }
       rows.push_back(row);
     }
-    all["workloads"].push_back(
-        {{"name", one.workload.name}, {"title", one.workload.title}, {"bases", one.workload.bases}, {"rows", rows}});
+    all["workloads"].push_back({{"name", one.workload.name},
+                                {"family", one.workload.family},
+                                {"title", one.workload.title},
+                                {"columns", columns},
+                                {"bases", one.workload.bases},
+                                {"rows", rows}});
   }
   return all;
 }

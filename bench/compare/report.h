@@ -26,8 +26,14 @@ struct Spread {
 [[nodiscard]] std::vector<double> ratios_of(const WorkloadResult& result, const std::string& contender,
                                             const std::string& base, const std::string& figure);
 
-// The whole run. `about` is what is known of the machine and the stores, a line each.
-[[nodiscard]] std::string markdown_of(const RunResult& result, const std::vector<std::string>& about);
+// As it is printed: three digits that count (1.23M, 45.6k, 789, 0.12), and of a ratio one less.
+[[nodiscard]] std::string short_number(double value);
+[[nodiscard]] std::string ratio_text(double value);
+
+// The whole run. `about` is what is known of the machine and the stores, a line each; with drawings, those of plots.h
+// are shown from beside it.
+[[nodiscard]] std::string markdown_of(const RunResult& result, const std::vector<std::string>& about,
+                                      bool has_drawings);
 [[nodiscard]] nlohmann::json json_of(const RunResult& result, const std::vector<std::string>& about);
 
 }  // namespace tidemark::compare

@@ -57,6 +57,10 @@ struct Column {
   std::string title;
   bool is_compared = false;
   bool more_is_better = true;
+  bool is_drawn = false;        // the value too; ratios always are
+  std::string drawing_title{};  // where the title does not do alone
+
+  [[nodiscard]] const std::string& drawn_title() const { return drawing_title.empty() ? title : drawing_title; }
 };
 
 // In which folder.
