@@ -2,6 +2,12 @@
 # shellcheck shell=bash
 # For scripts in tools/: installs Debian packages that are missing. Source it.
 #   install_packages NAME…
+#   install_packages "${build_packages[@]}"
+
+# What the presets need to be configured and built with GCC, tests and all.
+# shellcheck disable=SC2034
+build_packages=(g++ cmake ninja-build libboost-dev libxxhash-dev libcli11-dev libfmt-dev nlohmann-json3-dev zlib1g-dev
+  libsqlite3-dev libgtest-dev libgmock-dev librapidcheck-dev)
 
 install_packages() {
   local name missing=()
