@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <memory>
 #include <stop_token>
 #include <thread>
 
@@ -60,10 +61,11 @@ class Follower {
 
 }  // namespace
 
-Measure measure_delivery() {
-  return [](const Bench& bench) {
+Measure measure_delivery(std::size_t followers) {
+  return [followers](const Bench& bench) {
     bench.store.open(bench.folder, bench.opening());
-    Follower follower(bench.store);
+    std::vector<std::unique_ptr<Follower>> all;
+    for (std::size_t i = 0; i < followers; ++i) { all.push_back(std::make_unique<Follower>(bench.store)); }
     Events source(bench.pool, 0);
     const std::vector<std::string> streams = stream_names(0, 1000);
     std::vector<Nanoseconds> begun;
@@ -77,21 +79,30 @@ Measure measure_delivery() {
       answered.push_back(now());
       std::this_thread::sleep_for(kPause);
     }
-    follower.wait_for(begun.size());
-    follower.stop();
+    for (const auto& follower : all) { follower->wait_for(begun.size()); }
+    for (const auto& follower : all) { follower->stop(); }
     bench.store.close();
-    if (follower.tally() != source.taken()) { throw Failure("what was delivered is not what was appended"); }
     Latencies delivered;
-    Latencies acknowledged;
     Latencies after;
+    std::vector<Nanoseconds> last = begun;
+    for (const auto& follower : all) {
+      if (follower->tally() != source.taken()) { throw Failure("what was delivered is not what was appended"); }
+      for (std::size_t i = 0; i < begun.size(); ++i) {
+        const Nanoseconds moment = follower->moments()[i];
+        delivered.add(moment - begun[i]);
+        after.add(moment - std::min(moment, answered[i]));
+        last[i] = std::max(last[i], moment);
+      }
+    }
+    Latencies acknowledged;
+    Latencies delivered_last;
     for (std::size_t i = 0; i < begun.size(); ++i) {
-      const Nanoseconds moment = follower.moments()[i];
-      delivered.add(moment - begun[i]);
       acknowledged.add(answered[i] - begun[i]);
-      after.add(moment - std::min(moment, answered[i]));
+      delivered_last.add(last[i] - begun[i]);
     }
     return Figures{{"delivered_us", delivered.per_mille_us(500)},
                    {"delivered_p99_us", delivered.per_mille_us(990)},
+                   {"last_us", delivered_last.per_mille_us(500)},
                    {"acknowledged_us", acknowledged.per_mille_us(500)},
                    {"after_us", after.per_mille_us(500)}};
   };

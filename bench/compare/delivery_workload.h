@@ -5,8 +5,8 @@
 
 namespace tidemark::compare {
 
-// One thread appends durably, with a pause after each event; another follows. From the call of append to the event in
-// the follower's hands (W8).
-[[nodiscard]] Measure measure_delivery();
+// One thread appends durably, with a pause after each event; so many others follow. From the call of append to the
+// event in a follower's hands (W8).
+[[nodiscard]] Measure measure_delivery(std::size_t followers);
 
 }  // namespace tidemark::compare

@@ -17,7 +17,7 @@ namespace tidemark::compare {
 namespace {
 
 // Of addresses alone: the file grows as it is filled.
-constexpr std::size_t kMapBytes = std::size_t{64} << 30U;
+constexpr std::size_t kMapBytes = std::size_t{256} << 30U;
 
 void must(int code, const char* what) {
   if (code != MDB_SUCCESS) { throw Failure(std::string("lmdb ") + what + ": " + mdb_strerror(code)); }

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/compare/curves.h"
 #include "bench/compare/folder.h"
 #include "bench/compare/machine_facts.h"
 #include "bench/compare/plots.h"
@@ -30,6 +31,8 @@ constexpr const char* kExamples = R"(Examples:
   compare_bench --dir /a/real/disk
   compare_bench --dir . --workloads w1,w2 --stores tidemark,sqlite --repetitions 9
   compare_bench --dir . --workloads w3-1000 --payload 1024 --seconds 2 --json figures.json
+  compare_bench --dir . --curves threads,batch --minutes 3
+  compare_bench --dir . --curves size --stores tidemark --events-max 100000000 --repetitions 1
   compare_bench --dir /tmp --quick --allow-memory      # whether it works; the figures say nothing
 
 Exit codes: 0 well, 1 something could not be measured or gave a wrong answer, 2 usage.)";
@@ -40,6 +43,7 @@ struct Arguments {
   bool quick = false;
   bool allow_memory = false;
   std::vector<std::string> workloads;
+  std::vector<std::string> curves;
   std::vector<std::string> stores;
   std::filesystem::path json;
   std::filesystem::path markdown;
@@ -54,13 +58,19 @@ std::vector<std::string> names_of_stores() {
   return names;
 }
 
-// Of the families (w2) or single workloads (w2-64) that were asked for; all without a word.
-std::vector<Workload> chosen(const std::vector<Workload>& all, const std::vector<std::string>& names) {
+bool is_meant(const Workload& workload, const std::vector<std::string>& names) {
+  return std::ranges::any_of(names, [&](const auto& name) { return name == workload.family || name == workload.name; });
+}
+
+// Of the families (w2), single workloads (w2-64) and curves that were asked for; without a word all but the curves.
+std::vector<Workload> chosen(const std::vector<Workload>& all, const Arguments& asked) {
+  const bool are_all_curves = std::ranges::find(asked.curves, "all") != asked.curves.end();
   std::vector<Workload> some;
   for (const Workload& workload : all) {
-    const auto is_meant = [&](const std::string& name) { return name == workload.family || name == workload.name; };
+    const bool is_by_default = workload.point ? are_all_curves : asked.workloads.empty() && asked.curves.empty();
     // Answers are always checked first.
-    if (names.empty() || workload.family == kCheckWorkload || std::ranges::any_of(names, is_meant)) {
+    if (is_by_default || workload.family == kCheckWorkload || is_meant(workload, asked.workloads) ||
+        is_meant(workload, asked.curves)) {
       some.push_back(workload);
     }
   }
@@ -69,11 +79,24 @@ std::vector<Workload> chosen(const std::vector<Workload>& all, const std::vector
 
 CLI::Validator known_workload() {
   return {[](const std::string& name) {
-            const std::vector<Workload> all = workloads(names_of_stores());
+            const std::vector<Workload> all = workloads(names_of_stores(), Scale{}.events_max);
             std::string known = "there is no workload " + name + "; there are";
             for (const Workload& workload : all) {
+              if (workload.point) { continue; }
               if (name == workload.family || name == workload.name) { return std::string(); }
               known += " " + workload.name;
+            }
+            return known;
+          },
+          "NAME"};
+}
+
+CLI::Validator known_curve() {
+  return {[](const std::string& name) {
+            std::string known = "there is no curve " + name + "; there are all";
+            for (const std::string& one : curve_names()) {
+              if (name == one || name == "all") { return std::string(); }
+              known += " " + one;
             }
             return known;
           },
@@ -104,6 +127,9 @@ void add_scale(CLI::App& app, Scale& scale, std::int64_t& gather_us) {
   app.add_option("--payload", scale.payload_bytes, "bytes of an event's payload")
       ->check(CLI::Range(8, 1 << 15))  // a thousand of them are one batch
       ->capture_default_str();
+  app.add_option("--events-max", scale.events_max, "in the largest store of the curves streams and size")
+      ->check(CLI::Range(1000, 1000000000))
+      ->capture_default_str();
   app.add_option("--gather-us", gather_us,
                  "how long a leader waits for company, in the group commit that stores with one writer share")
       ->check(CLI::Range(0, 1000000))
@@ -118,6 +144,7 @@ void make_quick(const CLI::App& app, Arguments& arguments) {
   if (app.count("--repetitions") == 0) { arguments.run.repetitions = 1; }
   if (app.count("--seconds") == 0) { arguments.run.scale.seconds = 0.05; }
   if (app.count("--events") == 0) { arguments.run.scale.events = 5000; }
+  if (app.count("--events-max") == 0) { arguments.run.scale.events_max = 10000; }
 }
 
 void write_file(const std::filesystem::path& file, const std::string& text) {
@@ -133,12 +160,20 @@ std::string gib(std::uint64_t bytes) {
   return text.data();
 }
 
-// What the files take at most: the loaded stores stay beside each other, and new files are made for as long as an
-// append workload lasts.
-std::uint64_t bytes_needed(const Scale& scale, std::size_t stores) {
-  const std::uint64_t loaded =
-      (stores + 1) * ((std::uint64_t{256} << 20U) + scale.events * (3 * content_bytes(scale.payload_bytes) + 256));
-  return loaded + static_cast<std::uint64_t>(scale.seconds * static_cast<double>(1U << 30U));
+// What the files take at most: the loaded stores stay beside each other, stores of curves are made one after the other,
+// and new files are made for as long as an append workload lasts.
+std::uint64_t bytes_needed(const std::vector<Workload>& some, const Scale& scale, std::size_t stores) {
+  constexpr std::uint64_t kOfStore = std::uint64_t{256} << 20U;
+  const std::uint64_t of_event = 3 * content_bytes(scale.payload_bytes) + 256;
+  std::uint64_t loaded = 0;
+  std::uint64_t grown = 0;
+  for (const Workload& workload : some) {
+    if (workload.place == Place::kLoaded || workload.place == Place::kLoading) {
+      loaded = (stores + 1) * (kOfStore + scale.events * of_event);
+    }
+    grown = std::max(grown, workload.events * of_event);
+  }
+  return loaded + grown + kOfStore + static_cast<std::uint64_t>(scale.seconds * static_cast<double>(1U << 30U));
 }
 
 int run_all(const Arguments& arguments) {
@@ -148,18 +183,23 @@ int run_all(const Arguments& arguments) {
     return 2;
   }
   const auto stores = arguments.stores.empty() ? names_of_stores() : arguments.stores;
-  const std::uint64_t needed = bytes_needed(arguments.run.scale, stores.size());
+  const Scale& scale = arguments.run.scale;
+  const std::vector<Workload> all = workloads(stores, scale.events_max);
+  const std::vector<Workload> some = chosen(all, arguments);
+  const std::uint64_t needed = bytes_needed(some, scale, stores.size());
   if (const std::uint64_t free = free_bytes(arguments.run.folder); free < needed) {
     std::cerr << "compare_bench: " << arguments.run.folder.string() << " has " << gib(free)
-              << " free, and this may take " << gib(needed) << ". Name another --dir, or fewer --events\n";
+              << " free, and this may take " << gib(needed) << ". Name another --dir, or fewer events\n";
     return 2;
   }
   std::vector<std::string> about = machine_facts(arguments.run.folder);
+  about.push_back("events of " + std::to_string(scale.payload_bytes) + " bytes of payload, loads of " +
+                  std::to_string(scale.events) + ", " + std::to_string(scale.seconds).substr(0, 4) +
+                  " s a measurement");
   for (const StoreKind& kind : store_kinds()) { about.push_back(kind.name + ": " + kind.about); }
   for (const LeftOut& left_out : left_out_stores()) { about.push_back(left_out.name + ": left out, " + left_out.why); }
   const double load_before = load_average();
-  const std::vector<Workload> all = workloads(stores);
-  const RunResult result = run(chosen(all, arguments.workloads), all, arguments.run);
+  const RunResult result = run(some, all, arguments.run);
   std::array<char, 160> line{};
   std::snprintf(line.data(), line.size(),
                 "load average before %.1f, after %.1f (this program's own included); took %.0f s", load_before,
@@ -185,6 +225,9 @@ int main(int argc, char** argv) {
   app.add_option("--workloads", arguments.workloads, "families or single ones, by commas; all if not given")
       ->delimiter(',')
       ->check(known_workload());
+  app.add_option("--curves", arguments.curves, "how cost goes as work grows, by commas, or all; in place of workloads")
+      ->delimiter(',')
+      ->check(known_curve());
   app.add_option("--stores", arguments.stores, "by commas; all if not given. The limits are always measured")
       ->delimiter(',')
       ->check(known_store());

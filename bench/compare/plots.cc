@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -47,6 +48,14 @@ std::string colour_of(const std::string& store) {
                                                                                     {"L6-ahead", "0xc49c94"}}};
   const auto* const found = std::ranges::find(kColours, store, &std::pair<const char*, const char*>::first);
   return found == kColours.end() ? "0x17becf" : found->second;
+}
+
+// Halfway to white, for another way to use the same store.
+std::string paler(const std::string& colour) {
+  std::array<char, 16> text{};
+  const unsigned long number = std::stoul(colour, nullptr, 16);
+  std::snprintf(text.data(), text.size(), "0x%06lx", (number >> 1U & 0x7f7f7fU) + 0x7f7f7fU);
+  return text.data();
 }
 
 std::string direction_of(const Column& column) {
@@ -122,17 +131,75 @@ void write_panel(std::ostream& out, const Panel& panel, std::size_t number) {
       << "lc rgb \"#000000\" pt -1, '' using 0:3:5 with labels offset 0,0.8\n";
 }
 
+void write_begin(std::ostream& out, const std::string& name, const std::string& title, std::size_t panels) {
+  out << "set terminal svg size " << kWidth << ',' << kTitleHeight + kPanelHeight * static_cast<int>(panels)
+      << " noenhanced font \"sans-serif,13\" background rgb \"white\"\nset output \"" << name << ".svg\"\n"
+      << "set grid ytics lc rgb \"#dddddd\"\nset border 3\nset tics nomirror out\nset multiplot layout " << panels
+      << ",1 title \"" << title << "\" font \",16\"\n";
+}
+
 std::string script_of(const WorkloadResult& result, const std::vector<Panel>& panels) {
   std::ostringstream out;
-  out << "set terminal svg size " << kWidth << ',' << kTitleHeight + kPanelHeight * static_cast<int>(panels.size())
-      << " noenhanced font \"sans-serif,13\" background rgb \"white\"\n"
-      << "set output \"" << result.workload.name << ".svg\"\n"
-      << "set style fill solid noborder\nset grid ytics lc rgb \"#dddddd\"\nset border 3\nset tics nomirror out\n"
-      << "set xtics scale 0\nset lmargin 9\nset rmargin 2\nset bmargin 4\nset pointintervalbox 0\nunset key\n"
-      << "set multiplot layout " << panels.size() << ",1 title \"" << result.workload.title << "\" font \",16\"\n";
+  write_begin(out, result.workload.name, result.workload.title, panels.size());
+  out << "set style fill solid noborder\nset xtics scale 0\nset lmargin 9\nset rmargin 2\nset bmargin 4\n"
+      << "set pointintervalbox 0\nunset key\n";
   for (std::size_t i = 0; i < panels.size(); ++i) { write_panel(out, panels[i], i); }
   out << "unset multiplot\n";
   return out.str();
+}
+
+// A panel of a curve: lines over the points, one for each contender that has the figure.
+void write_lines(std::ostream& out, const std::vector<const WorkloadResult*>& points, const Column& column) {
+  const Workload& first = points.front()->workload;
+  std::ostringstream plot;
+  for (std::size_t i = 0; i < first.contenders.size(); ++i) {
+    const Contender& contender = first.contenders[i];
+    std::ostringstream data;
+    for (const WorkloadResult* one : points) {
+      const auto values = values_of(*one, contender.name, column.figure);
+      if (values.empty()) { continue; }
+      const Spread spread = spread_of(values);
+      if (spread.least <= 0) { continue; }  // has no place on a logarithmic axis
+      data << one->workload.point->at << ' ' << spread.median << ' ' << spread.least << ' ' << spread.most << '\n';
+    }
+    if (data.str().empty()) { continue; }
+    const std::string name = "$" + column.figure + std::to_string(i);
+    const std::string colour = colour_of(contender.store);
+    out << name << " << EOD\n" << data.str() << "EOD\n";
+    plot << (plot.str().empty() ? "plot " : ", ") << name << " using 1:2:3:4 with yerrorlines lw 2 pt 7 ps 0.5 lc rgb "
+         << (contender.name == contender.store ? colour : paler(colour)) << " title \"" << contender.name << '"';
+  }
+  // Rates are large, times may be below 1.
+  out << "set format y \"" << (column.more_is_better ? "%.0s%c" : "%g") << "\"\n";
+  out << "set title \"" << column.drawn_title() << direction_of(column) << "\"\nset xlabel \"" << first.point->unit
+      << "\"\n"
+      << plot.str() << '\n';
+}
+
+std::string script_of(const std::vector<const WorkloadResult*>& points) {
+  const Workload& first = points.front()->workload;
+  std::vector<Column> columns;
+  for (const Column& column : first.columns) {
+    const bool is_there = std::ranges::any_of(points, [&](const WorkloadResult* one) {
+      return std::ranges::any_of(first.contenders, [&](const Contender& contender) {
+        return !values_of(*one, contender.name, column.figure).empty();
+      });
+    });
+    if (column.is_drawn && is_there) { columns.push_back(column); }
+  }
+  std::ostringstream out;
+  write_begin(out, first.point->curve, first.title, columns.size());
+  out << "set logscale xy\nset format x \"%.0s%c\"\nset key outside right\nset lmargin 11\nset rmargin 28\nset bmargin "
+         "4\n";
+  for (const Column& column : columns) { write_lines(out, points, column); }
+  out << "unset multiplot\n";
+  return out.str();
+}
+
+void write_script(const std::filesystem::path& file, const std::string& script) {
+  std::ofstream out(file);
+  out << script;
+  if (!out.flush()) { throw Failure("cannot write " + file.string()); }
 }
 
 }  // namespace
@@ -142,11 +209,11 @@ bool is_drawn(const WorkloadResult& result) { return !panels_of(result).empty();
 void write_plots(const RunResult& result, const std::filesystem::path& folder) {
   for (const WorkloadResult& one : result.workloads) {
     const std::vector<Panel> panels = panels_of(one);
-    if (panels.empty()) { continue; }
-    const std::filesystem::path file = folder / (one.workload.name + ".gnuplot");
-    std::ofstream out(file);
-    out << script_of(one, panels);
-    if (!out.flush()) { throw Failure("cannot write " + file.string()); }
+    if (one.workload.point || panels.empty()) { continue; }
+    write_script(folder / (one.workload.name + ".gnuplot"), script_of(one, panels));
+  }
+  for (const auto& points : curves_of(result)) {
+    write_script(folder / (points.front()->workload.point->curve + ".gnuplot"), script_of(points));
   }
 }
 

@@ -68,6 +68,29 @@ void write_table(std::ostringstream& out, const WorkloadResult& result) {
   out << '\n';
 }
 
+// One table for each figure of a curve, and for each of its ratios.
+void write_curve(std::ostringstream& out, const std::vector<const WorkloadResult*>& points) {
+  const Workload& first = points.front()->workload;
+  out << "\n## " << first.title << '\n';
+  for (const Cell& cell : cells_of(*points.front())) {
+    if (!cell.column->is_drawn) { continue; }
+    out << "\n| " << cell.column->title;
+    if (!cell.base.empty()) { out << ", of " << cell.base; }
+    out << (cell.column->more_is_better ? "" : " (less is better)") << "; " << first.point->unit << ": |";
+    for (const WorkloadResult* one : points) {
+      const std::uint64_t at = one->workload.point->at;
+      out << ' ' << (at < 10'000 ? std::to_string(at) : short_number(static_cast<double>(at))) << " |";
+    }
+    out << "\n| --- |";
+    for (std::size_t i = 0; i < points.size(); ++i) { out << " --- |"; }
+    for (const Contender& contender : first.contenders) {
+      out << "\n| " << contender.name << " |";
+      for (const WorkloadResult* one : points) { out << ' ' << cell_text(*one, contender.name, cell) << " |"; }
+    }
+    out << '\n';
+  }
+}
+
 // What has nothing to be compared with: one line.
 void write_answers(std::ostringstream& out, const WorkloadResult& result) {
   const Column& column = result.workload.columns.front();
@@ -82,6 +105,18 @@ void write_answers(std::ostringstream& out, const WorkloadResult& result) {
 }
 
 }  // namespace
+
+std::vector<std::vector<const WorkloadResult*>> curves_of(const RunResult& result) {
+  std::vector<std::vector<const WorkloadResult*>> curves;
+  for (const WorkloadResult& one : result.workloads) {
+    if (!one.workload.point) { continue; }
+    if (curves.empty() || curves.back().front()->workload.point->curve != one.workload.point->curve) {
+      curves.emplace_back();
+    }
+    curves.back().push_back(&one);
+  }
+  return curves;
+}
 
 std::string short_number(double value) {
   std::array<char, 32> text{};
@@ -143,6 +178,7 @@ std::string markdown_of(const RunResult& result, const std::vector<std::string>&
   for (const std::string& line : about) { out << "- " << line << '\n'; }
   out << "\nValues are medians; a ratio is the median [least, most] of those within one repetition.\n";
   for (const WorkloadResult& one : result.workloads) {
+    if (one.workload.point) { continue; }
     if (one.workload.bases.empty()) {
       write_answers(out, one);
     } else {
@@ -151,6 +187,11 @@ std::string markdown_of(const RunResult& result, const std::vector<std::string>&
         out << "\n![" << one.workload.title << "](" << one.workload.name << ".svg)\n";
       }
     }
+  }
+  for (const auto& points : curves_of(result)) {
+    write_curve(out, points);
+    const Workload& first = points.front()->workload;
+    if (has_drawings) { out << "\n![" << first.title << "](" << first.point->curve << ".svg)\n"; }
   }
   if (!result.failures.empty()) {
     out << "\n## Failed\n\n";
@@ -191,12 +232,12 @@ nlohmann::json json_of(const RunResult& result, const std::vector<std::string>& 
       }
       rows.push_back(row);
     }
-    all["workloads"].push_back({{"name", one.workload.name},
-                                {"family", one.workload.family},
-                                {"title", one.workload.title},
-                                {"columns", columns},
-                                {"bases", one.workload.bases},
-                                {"rows", rows}});
+    nlohmann::json workload{{"name", one.workload.name}, {"family", one.workload.family}, {"title", one.workload.title},
+                            {"columns", columns},        {"bases", one.workload.bases},   {"rows", rows}};
+    if (const auto& point = one.workload.point) {
+      workload["curve"] = {{"name", point->curve}, {"unit", point->unit}, {"at", point->at}};
+    }
+    all["workloads"].push_back(workload);
   }
   return all;
 }

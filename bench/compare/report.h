@@ -26,6 +26,9 @@ struct Spread {
 [[nodiscard]] std::vector<double> ratios_of(const WorkloadResult& result, const std::string& contender,
                                             const std::string& base, const std::string& figure);
 
+// The points of each curve that was measured.
+[[nodiscard]] std::vector<std::vector<const WorkloadResult*>> curves_of(const RunResult& result);
+
 // As it is printed: three digits that count (1.23M, 45.6k, 789, 0.12), and of a ratio one less.
 [[nodiscard]] std::string short_number(double value);
 [[nodiscard]] std::string ratio_text(double value);

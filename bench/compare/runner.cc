@@ -8,6 +8,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "bench/compare/closed_loop.h"
@@ -34,6 +35,8 @@ std::vector<std::string> arguments_of(const Workload& workload, const Contender&
                                      std::to_string(scale.events),
                                      "--payload",
                                      std::to_string(scale.payload_bytes),
+                                     "--events-max",
+                                     std::to_string(scale.events_max),
                                      "--gather-us",
                                      std::to_string(scale.gather.count())};
   if (scale.allow_unsafe_file_system) { arguments.emplace_back("--allow-unsafe-file-system"); }
@@ -55,7 +58,7 @@ class Running {
   explicit Running(const RunOptions& options, const std::vector<Workload>& all)
       : options_(options),
         load_(*find_workload(all, kLoadWorkload)),
-        at_most_(180 + options.scale.events / 5000),
+        at_most_(180 + std::max(options.scale.events, options.scale.events_max) / 5000),
         folder_(options.folder) {}
 
   [[nodiscard]] std::optional<Figures> measure(const Workload& workload, const Contender& contender) {
@@ -75,9 +78,12 @@ class Running {
   Figures measure_or_throw(const Workload& workload, const Contender& contender) {
     const StoreKind& kind = *find_store_kind(contender.store);
     if (workload.place == Place::kLoaded && !kind.is_in_memory) { require_loaded(kind); }
-    const bool is_empty = workload.place == Place::kEmpty || kind.is_in_memory;
-    const std::string name = is_empty ? kind.name : "loaded-" + kind.name;
-    if (workload.place == Place::kLoading || (is_empty && !kind.recycles)) { folder_.without(name); }
+    const bool is_loaded =
+        (workload.place == Place::kLoading || workload.place == Place::kLoaded) && !kind.is_in_memory;
+    const bool is_recycled = workload.place == Place::kEmpty && kind.recycles;
+    const bool is_new = !is_loaded && !is_recycled;
+    const std::string name = (is_loaded ? "loaded-" : is_recycled ? "recycled-" : "new-") + kind.name;
+    if (workload.place == Place::kLoading || is_new) { folder_.without(name); }
     const std::filesystem::path folder = folder_.with(name);
     auto arguments = arguments_of(workload, contender, folder, options_.scale);
     if (workload.before) {
@@ -89,7 +95,7 @@ class Running {
     settle(folder);
     const Figures figures = figures_in(run_self(arguments, at_most_));
     if (workload.place == Place::kLoading) { loaded_.insert(kind.name); }
-    if (is_empty && !kind.recycles) { folder_.without(name); }
+    if (is_new) { folder_.without(name); }
     return figures;
   }
 
@@ -160,10 +166,10 @@ RunResult run(const std::vector<Workload>& workloads, const std::vector<Workload
   RunResult result;
   Running running(options, all);
   Budget budget(workloads, options.minutes);
-  // Loads come late and are reported by their name.
-  std::map<std::pair<std::string, std::size_t>, WorkloadResult> in_order;
+  // Loads come late and are reported by their name. Curves are reported last.
+  std::map<std::tuple<bool, std::string, std::size_t>, WorkloadResult> in_order;
   for (const Workload& workload : workloads) {
-    WorkloadResult& of = in_order[{workload.family, in_order.size()}];
+    WorkloadResult& of = in_order[{workload.point.has_value(), workload.family, in_order.size()}];
     of.workload = workload;
     const std::size_t count = workload.contenders.size();
     budget.begin(workload);
@@ -194,7 +200,7 @@ int measure_one(const OneOptions& options) {
     for (const StoreKind& kind : store_kinds()) {
       if (!kind.is_limit) { stores.push_back(kind.name); }
     }
-    const std::vector<Workload> all = workloads(stores);
+    const std::vector<Workload> all = workloads(stores, options.scale.events_max);
     const Workload* const workload = find_workload(all, options.workload);
     if (workload == nullptr) { throw Failure("there is no workload " + options.workload); }
     const auto contender = std::ranges::find(workload->contenders, options.contender, &Contender::name);
@@ -203,10 +209,12 @@ int measure_one(const OneOptions& options) {
     }
     const StoreKind& kind = *find_store_kind(contender->store);
     const auto store = kind.make();
+    Scale scale = options.scale;
+    if (workload->payload_bytes != 0) { scale.payload_bytes = workload->payload_bytes; }
     const Bench bench{.store = *store,
                       .folder = options.folder,
-                      .scale = options.scale,
-                      .pool = std::make_shared<const Pool>(options.scale.payload_bytes),
+                      .scale = scale,
+                      .pool = std::make_shared<const Pool>(scale.payload_bytes),
                       .is_checked = !kind.is_limit,
                       .is_in_memory = kind.is_in_memory};
     answer["figures"] = options.before ? workload->before(bench) : contender->measure(bench);

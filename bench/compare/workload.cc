@@ -3,54 +3,31 @@
 
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <unordered_map>
 
 #include "bench/compare/append_workloads.h"
 #include "bench/compare/check.h"
+#include "bench/compare/curves.h"
 #include "bench/compare/delivery_workload.h"
 #include "bench/compare/load.h"
 #include "bench/compare/read_workloads.h"
+#include "bench/compare/tables.h"
 
 namespace tidemark::compare {
 
 namespace {
 
-const Column kRate{.figure = "events_s", .title = "events/s", .is_compared = true};
-const Column kHalf{.figure = "p50_us", .title = "p50 µs"};
-const Column kTail{.figure = "p99_us", .title = "p99 µs"};
-
-// Space that was zeroed before costs nothing while the clock runs: a store that makes its files as it grows is held
-// against files that are made then, too.
-const std::vector<std::string> kWritingLimits = {"L1", "L1-fresh"};
-
-Contender plain(const std::string& store, const Measure& measure) {
-  return {.name = store, .store = store, .measure = measure};
-}
-
-void add_stores(Workload& workload, const std::vector<std::string>& stores, const Measure& measure) {
-  for (const std::string& store : stores) { workload.contenders.push_back(plain(store, measure)); }
-}
-
-// Everything but the contenders.
-Workload table(std::string name, std::string title, std::vector<Column> columns, std::vector<std::string> bases) {
-  Workload w;
-  w.family = name.substr(0, name.find('-'));
-  w.name = std::move(name);
-  w.title = std::move(title);
-  w.columns = std::move(columns);
-  w.bases = std::move(bases);
-  return w;
-}
-
 Workload answers(const std::vector<std::string>& stores) {
-  Workload w = table(std::string(kCheckWorkload), "Answers", {{.figure = "answers", .title = "right answers"}}, {});
+  Workload w =
+      make_table(std::string(kCheckWorkload), "Answers", {{.figure = "answers", .title = "right answers"}}, {});
   w.repetitions_max = 1;
   add_stores(w, stores, check_answers());
   return w;
 }
 
 Workload durable_appends(const std::vector<std::string>& stores) {
-  Workload w = table("w1", "W1: durable appends of one event, one thread", {kRate, kHalf, kTail}, kWritingLimits);
+  Workload w = make_table("w1", "W1: durable appends of one event, one thread", {kRate, kHalf, kTail}, kWritingLimits);
   add_stores(w, kWritingLimits, measure_waiting(1));
   add_stores(w, stores, measure_waiting(1));
   return w;
@@ -58,8 +35,8 @@ Workload durable_appends(const std::vector<std::string>& stores) {
 
 Workload group_commit(const std::vector<std::string>& stores, std::size_t threads) {
   const std::string count = std::to_string(threads);
-  Workload w = table("w2-" + count, "W2: durable appends of one event, " + count + " at a time", {kRate, kHalf, kTail},
-                     {"L1", "L1-fresh", "ideal"});
+  Workload w = make_table("w2-" + count, "W2: durable appends of one event, " + count + " at a time",
+                          {kRate, kHalf, kTail}, {"L1", "L1-fresh", "ideal"});
   w.contenders.push_back({.name = "ideal", .store = "L1", .measure = measure_groups(threads)});
   add_stores(w, {"L1", "L1-gather", "L1-fresh"}, measure_waiting(threads));
   add_stores(w, stores, measure_waiting(threads));
@@ -74,8 +51,8 @@ Workload group_commit(const std::vector<std::string>& stores, std::size_t thread
 
 Workload batches(const std::vector<std::string>& stores, std::size_t events) {
   const std::string count = std::to_string(events);
-  Workload w = table("w3-" + count, "W3: batches of " + count + ", each durable, one thread", {kRate, kHalf, kTail},
-                     kWritingLimits);
+  Workload w = make_table("w3-" + count, "W3: batches of " + count + ", each durable, one thread",
+                          {kRate, kHalf, kTail}, kWritingLimits);
   add_stores(w, kWritingLimits, measure_batches(events));
   add_stores(w, stores, measure_batches(events));
   return w;
@@ -83,16 +60,18 @@ Workload batches(const std::vector<std::string>& stores, std::size_t events) {
 
 Workload buffered_batches(const std::vector<std::string>& stores, std::size_t events) {
   const std::string count = std::to_string(events);
-  Workload w = table("w3-buffered-" + count, "W3: batches of " + count + ", one sync at the end, one thread", {kRate},
-                     {"L1", "L1-fresh", "L6"});
+  Workload w = make_table("w3-buffered-" + count, "W3: batches of " + count + ", one sync at the end, one thread",
+                          {kRate}, {"L1", "L1-fresh", "L6"});
   add_stores(w, {"L1", "L1-fresh", "L6"}, measure_buffered_batches(events));
   add_stores(w, stores, measure_buffered_batches(events));
   return w;
 }
 
 Workload optimistic(const std::vector<std::string>& stores) {
-  Workload w = table("w4", "W4: durable appends that expect a version, 8 threads, 100 streams",
-                     {kRate, {.figure = "conflicts_s", .title = "conflicts/s"}, kHalf, kTail}, kWritingLimits);
+  Workload w =
+      make_table("w4", "W4: durable appends that expect a version, 8 threads, 100 streams",
+                 {kRate, {.figure = "conflicts_s", .title = "conflicts/s", .more_is_better = false}, kHalf, kTail},
+                 kWritingLimits);
   add_stores(w, kWritingLimits, measure_optimistic(8, 100));
   add_stores(w, stores, measure_optimistic(8, 100));
   return w;
@@ -100,8 +79,8 @@ Workload optimistic(const std::vector<std::string>& stores) {
 
 Workload read_all(const std::vector<std::string>& stores) {
   Workload w =
-      table("w5", "W5: the whole log, every byte added up, warm",
-            {{.figure = "first_events_s", .title = "first pass, events/s", .is_compared = true}, kRate}, {"walk"});
+      make_table("w5", "W5: the whole log, every byte added up, warm",
+                 {{.figure = "first_events_s", .title = "first pass, events/s", .is_compared = true}, kRate}, {"walk"});
   w.place = Place::kLoaded;
   w.contenders.push_back({.name = "walk", .store = "L1", .measure = measure_read_all()});
   add_stores(w, stores, measure_read_all());
@@ -109,10 +88,10 @@ Workload read_all(const std::vector<std::string>& stores) {
 }
 
 Workload read_streams(const std::vector<std::string>& stores, const std::string& name, std::size_t threads) {
-  Workload w = table(name,
-                     "W6: whole streams of ten events at random, " + std::to_string(threads) +
-                         (threads == 1 ? " thread" : " threads") + ", warm",
-                     {{.figure = "streams_s", .title = "streams/s", .is_compared = true}, kHalf, kTail}, {"L6"});
+  Workload w = make_table(name,
+                          "W6: whole streams of ten events at random, " + std::to_string(threads) +
+                              (threads == 1 ? " thread" : " threads") + ", warm",
+                          {{.figure = "streams_s", .title = "streams/s", .is_compared = true}, kHalf, kTail}, {"L6"});
   w.place = Place::kLoaded;
   add_stores(w, {"L6", "L6-ahead"}, measure_read_streams(threads));
   add_stores(w, stores, measure_read_streams(threads));
@@ -121,22 +100,22 @@ Workload read_streams(const std::vector<std::string>& stores, const std::string&
 
 Workload opening(const std::vector<std::string>& stores, const std::string& name, const std::string& after,
                  Measure before) {
-  Workload w = table(name, "W7: opening a loaded store " + after,
-                     {{.figure = "open_ms", .title = "open, ms"},
-                      {.figure = "read_ms",
-                       .title = "first read, ms",
-                       .is_compared = true,
-                       .more_is_better = false,
-                       .is_drawn = true,
-                       .drawing_title = "ms until open and a stream is read"},
-                      {.figure = "append_ms",
-                       .title = "first append, ms",
-                       .is_compared = true,
-                       .more_is_better = false,
-                       .is_drawn = true,
-                       .drawing_title = "ms until a durable append has ended, too"},
-                      {.figure = "memory_mib", .title = "memory, MiB"}},
-                     {"sqlite"});
+  Workload w = make_table(name, "W7: opening a loaded store " + after,
+                          {{.figure = "open_ms", .title = "open, ms", .more_is_better = false},
+                           {.figure = "read_ms",
+                            .title = "first read, ms",
+                            .is_compared = true,
+                            .more_is_better = false,
+                            .is_drawn = true,
+                            .drawing_title = "ms until open and a stream is read"},
+                           {.figure = "append_ms",
+                            .title = "first append, ms",
+                            .is_compared = true,
+                            .more_is_better = false,
+                            .is_drawn = true,
+                            .drawing_title = "ms until a durable append has ended, too"},
+                           {.figure = "memory_mib", .title = "memory, MiB", .more_is_better = false}},
+                          {"sqlite"});
   w.place = Place::kLoaded;
   w.cost = before ? 1.5 : 1;
   w.before = std::move(before);
@@ -145,36 +124,36 @@ Workload opening(const std::vector<std::string>& stores, const std::string& name
 }
 
 Workload delivery(const std::vector<std::string>& stores) {
-  Workload w =
-      table("w8", "W8: from append to delivery, a durable writer and one follower",
-            {{.figure = "delivered_us", .title = "delivered, p50 µs", .is_compared = true, .more_is_better = false},
-             {.figure = "delivered_p99_us", .title = "p99 µs"},
-             {.figure = "acknowledged_us", .title = "acknowledged, p50 µs"},
-             {.figure = "after_us", .title = "delivered after that, p50 µs"}},
-            {"L1"});
-  add_stores(w, {"L1"}, measure_delivery());
-  add_stores(w, stores, measure_delivery());
+  Workload w = make_table(
+      "w8", "W8: from append to delivery, a durable writer and one follower",
+      {{.figure = "delivered_us", .title = "delivered, p50 µs", .is_compared = true, .more_is_better = false},
+       {.figure = "delivered_p99_us", .title = "p99 µs", .more_is_better = false},
+       {.figure = "acknowledged_us", .title = "acknowledged, p50 µs", .more_is_better = false},
+       {.figure = "after_us", .title = "delivered after that, p50 µs", .more_is_better = false}},
+      {"L1"});
+  add_stores(w, {"L1"}, measure_delivery(1));
+  add_stores(w, stores, measure_delivery(1));
   return w;
 }
 
 Workload load(const std::vector<std::string>& stores) {
-  Workload w = table(std::string(kLoadWorkload), "W9: what a load takes",
-                     {kRate,
-                      {.figure = "disk", .title = "on disk, bytes an event"},
-                      {.figure = "disk_of_content",
-                       .title = "of content",
-                       .more_is_better = false,
-                       .is_drawn = true,
-                       .drawing_title = "bytes on disk, of the bytes of content"},
-                      {.figure = "written", .title = "written by the process"},
-                      {.figure = "written_of_content",
-                       .title = "of content",
-                       .more_is_better = false,
-                       .is_drawn = true,
-                       .drawing_title = "bytes written by the process, of the bytes of content"},
-                      {.figure = "device", .title = "written to the device, by all"},
-                      {.figure = "device_of_content", .title = "of content"}},
-                     {"L1"});
+  Workload w = make_table(std::string(kLoadWorkload), "W9: what a load takes",
+                          {kRate,
+                           {.figure = "disk", .title = "on disk, bytes an event", .more_is_better = false},
+                           {.figure = "disk_of_content",
+                            .title = "of content",
+                            .more_is_better = false,
+                            .is_drawn = true,
+                            .drawing_title = "bytes on disk, of the bytes of content"},
+                           {.figure = "written", .title = "written by the process", .more_is_better = false},
+                           {.figure = "written_of_content",
+                            .title = "of content",
+                            .more_is_better = false,
+                            .is_drawn = true,
+                            .drawing_title = "bytes written by the process, of the bytes of content"},
+                           {.figure = "device", .title = "written to the device, by all", .more_is_better = false},
+                           {.figure = "device_of_content", .title = "of content", .more_is_better = false}},
+                          {"L1"});
   w.place = Place::kLoading;
   w.cost = 4;
   w.repetitions_max = 2;  // bytes do not change from one to the next
@@ -185,7 +164,7 @@ Workload load(const std::vector<std::string>& stores) {
 
 }  // namespace
 
-std::vector<Workload> workloads(const std::vector<std::string>& stores) {
+std::vector<Workload> workloads(const std::vector<std::string>& stores, std::uint64_t events_max) {
   std::vector<Workload> all{answers(stores), durable_appends(stores)};
   for (const std::size_t threads : {8U, 64U, 256U}) { all.push_back(group_commit(stores, threads)); }
   for (const std::size_t events : {100U, 1000U}) { all.push_back(batches(stores, events)); }
@@ -199,6 +178,7 @@ std::vector<Workload> workloads(const std::vector<std::string>& stores) {
   all.push_back(read_streams(stores, "w6-2", 2));
   all.push_back(opening(stores, "w7-clean", "that was closed", {}));
   all.push_back(opening(stores, "w7-killed", "whose process was killed while it appended", die_while_appending()));
+  std::ranges::move(curves(stores, events_max), std::back_inserter(all));
   return all;
 }
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,7 @@ struct Scale {
   std::uint64_t events = 500'000;   // that loads append
   std::size_t payload_bytes = 256;  // of one event
   std::chrono::microseconds gather{60};
+  std::uint64_t events_max = 1'000'000;  // in the largest store of a curve
   bool allow_unsafe_file_system = false;
 };
 
@@ -65,9 +67,17 @@ struct Column {
 
 // In which folder.
 enum class Place : std::uint8_t {
-  kEmpty,    // a new one
+  kEmpty,    // a new one, but what recycles goes on with its own
+  kGrown,    // a new one, which goes again
   kLoading,  // a new one, which is kept for those that need
   kLoaded,   // a loaded one, which stays for the next
+};
+
+// Where a workload stands on a curve.
+struct Point {
+  std::string curve;
+  std::string unit;  // of what
+  std::uint64_t at = 0;
 };
 
 struct Workload {
@@ -78,13 +88,16 @@ struct Workload {
   int repetitions_max = 1000;
   double cost = 1;  // how much longer a contender takes than with an ordinary workload, roughly
   Measure before;   // in a process of its own, which may end by SIGKILL
+  std::optional<Point> point;
+  std::size_t payload_bytes = 0;  // in place of Scale's, if not 0
+  std::uint64_t events = 0;       // that a store of its own has, if not 0
   std::vector<Column> columns;
   std::vector<std::string> bases;  // contenders
   std::vector<Contender> contenders;
 };
 
-// All of them; of the stores only those named (and the limits).
-[[nodiscard]] std::vector<Workload> workloads(const std::vector<std::string>& stores);
+// All of them, curves too, but for points with larger stores; of the stores only those named (and the limits).
+[[nodiscard]] std::vector<Workload> workloads(const std::vector<std::string>& stores, std::uint64_t events_max);
 // The one that loads the stores.
 inline constexpr std::string_view kLoadWorkload = "w9";
 // The one that asks them for answers.
