@@ -35,7 +35,7 @@ constexpr const char* kExamples = R"(Examples:
   compare_bench --dir . --curves size --stores tidemark --events-max 100000000 --repetitions 1
   compare_bench --dir /tmp --quick --allow-memory      # whether it works; the figures say nothing
 
-Exit codes: 0 well, 1 something could not be measured or gave a wrong answer, 2 usage.)";
+Exit codes: 0 well, 1 something could not be measured or gave a wrong answer, 2 usage, 130 interrupted.)";
 
 struct Arguments {
   RunOptions run;
@@ -163,7 +163,8 @@ std::string gib(std::uint64_t bytes) {
 // What the files take at most: the loaded stores stay beside each other, stores of curves are made one after the other,
 // and new files are made for as long as an append workload lasts.
 std::uint64_t bytes_needed(const std::vector<Workload>& some, const Scale& scale, std::size_t stores) {
-  constexpr std::uint64_t kOfStore = std::uint64_t{256} << 20U;
+  constexpr std::uint64_t kOfStore = std::uint64_t{64} << 20U;
+  constexpr std::uint64_t kAlways = std::uint64_t{512} << 20U;  // segments and files that were zeroed before
   const std::uint64_t of_event = 3 * content_bytes(scale.payload_bytes) + 256;
   std::uint64_t loaded = 0;
   std::uint64_t grown = 0;
@@ -173,7 +174,7 @@ std::uint64_t bytes_needed(const std::vector<Workload>& some, const Scale& scale
     }
     grown = std::max(grown, workload.events * of_event);
   }
-  return loaded + grown + kOfStore + static_cast<std::uint64_t>(scale.seconds * static_cast<double>(1U << 30U));
+  return loaded + grown + kAlways + static_cast<std::uint64_t>(scale.seconds * static_cast<double>(1U << 30U));
 }
 
 int run_all(const Arguments& arguments) {
@@ -209,9 +210,15 @@ int run_all(const Arguments& arguments) {
   std::cout << markdown;
   write_file(arguments.markdown, markdown);
   if (!arguments.plots.empty()) { write_plots(result, arguments.plots); }
-  write_file(arguments.json, json_of(result, about).dump(1) + "\n");
-  if (result.is_interrupted) { std::cerr << "compare_bench: interrupted\n"; }
-  return result.failures.empty() && !result.is_interrupted ? 0 : 1;
+  nlohmann::json json = json_of(result, about);
+  json["left_out"] = nlohmann::json::array();
+  for (const LeftOut& left_out : left_out_stores()) { json["left_out"].push_back(left_out.name); }
+  write_file(arguments.json, json.dump(1) + "\n");
+  if (result.is_interrupted) {
+    std::cerr << "compare_bench: interrupted\n";
+    return 130;
+  }
+  return result.failures.empty() ? 0 : 1;
 }
 
 }  // namespace
