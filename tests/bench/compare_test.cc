@@ -3,8 +3,6 @@
 // them all, and what is asked wrongly is told. No figure is looked at.
 // Method: the program is run as a user runs it, with sizes so small that it ends in seconds; it holds the stores'
 // answers against its model itself and ends with 1 if one is wrong. Its JSON is read.
-#include <array>
-#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <gmock/gmock.h>
@@ -13,35 +11,21 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
-#include <sys/wait.h>
 #include <utility>
 #include <vector>
 
+#include "tests/bench/ran.h"
 #include "tests/temporary_folder.h"
 
 namespace {
 
 using testing::HasSubstr;
 using testing::IsSupersetOf;
+using tidemark::test::Ran;
+using tidemark::test::run_in_shell;
 using tidemark::test::TemporaryFolder;
 
-struct Ran {
-  int exit_code = -1;  // -1: ended by a signal
-  std::string said;    // on both streams
-};
-
-Ran run(const std::string& arguments) {
-  Ran ran;
-  std::FILE* const process = ::popen((std::string(TIDEMARK_COMPARE_BENCH) + " " + arguments + " 2>&1").c_str(), "r");
-  if (process == nullptr) { return ran; }
-  std::array<char, 4096> chunk{};
-  while (const std::size_t got = std::fread(chunk.data(), 1, chunk.size(), process)) {
-    ran.said.append(chunk.data(), got);
-  }
-  const int status = ::pclose(process);
-  if (WIFEXITED(status)) { ran.exit_code = WEXITSTATUS(status); }
-  return ran;
-}
+Ran run(const std::string& arguments) { return run_in_shell(std::string(TIDEMARK_COMPARE_BENCH) + " " + arguments); }
 
 class Comparison : public testing::Test {
  protected:
