@@ -9,6 +9,10 @@
 build_packages=(g++ cmake ninja-build libboost-dev libxxhash-dev libcli11-dev libfmt-dev nlohmann-json3-dev zlib1g-dev
   libsqlite3-dev libgtest-dev libgmock-dev librapidcheck-dev)
 
+# What the benchmarks need besides, the other stores that they compare with included.
+# shellcheck disable=SC2034
+bench_packages=(libbenchmark-dev librocksdb-dev liblmdb-dev libleveldb-dev)
+
 install_packages() {
   local name missing=()
   for name in "$@"; do
