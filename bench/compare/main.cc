@@ -165,7 +165,7 @@ std::string gib(std::uint64_t bytes) {
 std::uint64_t bytes_needed(const std::vector<Workload>& some, const Scale& scale, std::size_t stores) {
   constexpr std::uint64_t kOfStore = std::uint64_t{64} << 20U;
   constexpr std::uint64_t kAlways = std::uint64_t{512} << 20U;  // segments and files that were zeroed before
-  const std::uint64_t of_event = 3 * content_bytes(scale.payload_bytes) + 256;
+  const std::uint64_t of_event = 2 * content_bytes(scale.payload_bytes) + 128;
   std::uint64_t loaded = 0;
   std::uint64_t grown = 0;
   for (const Workload& workload : some) {
