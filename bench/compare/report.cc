@@ -49,9 +49,15 @@ std::string cell_text(const WorkloadResult& result, const std::string& contender
   return ratio_text(spread.median) + " [" + ratio_text(spread.least) + ", " + ratio_text(spread.most) + "]";
 }
 
+std::string repetitions_text(const WorkloadResult& result) {
+  std::size_t most = 0;
+  for (const auto& [contender, figures] : result.figures) { most = std::max(most, figures.size()); }
+  return std::to_string(most) + (most == 1 ? " repetition" : " repetitions");
+}
+
 void write_table(std::ostringstream& out, const WorkloadResult& result) {
   const std::vector<Cell> cells = cells_of(result);
-  out << "\n## " << result.workload.title << "\n\n|  |";
+  out << "\n## " << result.workload.title << "\n\n" << repetitions_text(result) << "\n\n|  |";
   for (const Cell& cell : cells) {
     if (cell.base.empty()) {
       out << ' ' << cell.column->title << " |";
@@ -71,7 +77,7 @@ void write_table(std::ostringstream& out, const WorkloadResult& result) {
 // One table for each figure of a curve, and for each of its ratios.
 void write_curve(std::ostringstream& out, const std::vector<const WorkloadResult*>& points) {
   const Workload& first = points.front()->workload;
-  out << "\n## " << first.title << '\n';
+  out << "\n## " << first.title << "\n\n" << repetitions_text(*points.front()) << '\n';
   for (const Cell& cell : cells_of(*points.front())) {
     if (!cell.column->is_drawn) { continue; }
     out << "\n| " << cell.column->title;
