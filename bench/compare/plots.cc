@@ -36,13 +36,14 @@ struct Panel {
 };
 
 std::string colour_of(const std::string& store) {
-  static constexpr std::array<std::pair<const char*, const char*>, 10> kColours = {{{"tidemark", "0x1f77b4"},
+  static constexpr std::array<std::pair<const char*, const char*>, 11> kColours = {{{"tidemark", "0x1f77b4"},
                                                                                     {"sqlite", "0x2ca02c"},
                                                                                     {"rocksdb", "0xd62728"},
                                                                                     {"lmdb", "0x9467bd"},
                                                                                     {"leveldb", "0xff7f0e"},
                                                                                     {"L1", "0x555555"},
                                                                                     {"L1-gather", "0x808080"},
+                                                                                    {"L1-woken", "0x969696"},
                                                                                     {"L1-fresh", "0xaaaaaa"},
                                                                                     {"L6", "0x8c564b"},
                                                                                     {"L6-ahead", "0xc49c94"}}};

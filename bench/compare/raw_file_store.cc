@@ -159,7 +159,29 @@ class RawFileStore final : public Store {
     }
   }
 
+  void follow(const std::stop_token& stop, const Visit& visit) override {
+    if (kind_ != RawFile::kRecycledAndWake) { return Store::follow(stop, visit); }
+    const std::stop_callback on_stop(stop, [this] { tell_followers(); });
+    std::uint64_t next = 0;
+    while (!stop.stop_requested()) {
+      const int seen = moves_.load(std::memory_order_acquire);
+      bool any = false;
+      read_all(next, [&](const EventSeen& event) {
+        any = true;
+        next = event.next_position;
+        return visit(event);
+      });
+      // Who stops it afterwards changes the word first.
+      if (!any && !stop.stop_requested()) { moves_.wait(seen, std::memory_order_acquire); }
+    }
+  }
+
  private:
+  void tell_followers() {
+    moves_.fetch_add(1, std::memory_order_release);
+    moves_.notify_all();
+  }
+
   const std::byte* map(std::uint64_t end) {
     const std::scoped_lock lock(map_mutex_);
     if (!map_ || map_->size() < end) { map_ = std::make_unique<Mapped>(*file_); }
@@ -217,6 +239,7 @@ class RawFileStore final : public Store {
     if (how_.durable) { file_->sync_data(); }
     end_ += bytes;
     visible_.store(end_, std::memory_order_release);
+    if (kind_ == RawFile::kRecycledAndWake) { tell_followers(); }
   }
 
   std::byte* frame(GroupCommit::Member& member, std::byte* at) {
@@ -250,6 +273,7 @@ class RawFileStore final : public Store {
 
   std::atomic<bool> is_clock_started_{false};  // what was zeroed before does not count
   std::atomic<std::uint64_t> visible_{0};      // end_, for readers
+  std::atomic<int> moves_{0};                  // of visible_, for followers that sleep
   std::mutex lengths_mutex_;
   Lengths lengths_;  // guarded by lengths_mutex_
   std::mutex map_mutex_;

@@ -15,6 +15,7 @@ namespace tidemark::compare {
 enum class RawFile : std::uint8_t {
   kRecycled,           // written full of zeros once, and over and over again since
   kRecycledAndGather,  // the same, but leaders wait for company
+  kRecycledAndWake,    // the same, but followers sleep until they are woken
   kFresh,              // files that are made and zeroed when they are needed, in the time that is measured
 };
 

@@ -131,7 +131,7 @@ Workload delivery(const std::vector<std::string>& stores) {
        {.figure = "acknowledged_us", .title = "acknowledged, p50 µs", .more_is_better = false},
        {.figure = "after_us", .title = "delivered after that, p50 µs", .more_is_better = false}},
       {"L1"});
-  add_stores(w, {"L1"}, measure_delivery(1));
+  add_stores(w, {"L1", "L1-woken"}, measure_delivery(1));
   add_stores(w, stores, measure_delivery(1));
   return w;
 }
