@@ -186,7 +186,7 @@ void sequence_recent(benchmark::State& state) {
     recent.counts(batch->streams(), counts);
     versions.assign(events, Version(round / kBatches));
     recent.add(batch, next, versions);
-    recent.trim(next);
+    benchmark::DoNotOptimize(recent.trim(next));
     next = next + events;
     ++round;
   }
