@@ -12,6 +12,12 @@ namespace tidemark::faults {
 
 using crash::ModelBatch;
 
+namespace {
+
+constexpr std::size_t kRunEvents = 2;
+
+}  // namespace
+
 void Stage::consume(const std::string& name, Storing how) {
   for (int attempt = 0; attempt < 2 && !is_idle() && !failed_; ++attempt) {
     const std::uint64_t faults_before = hard_faults_;
@@ -19,7 +25,8 @@ void Stage::consume(const std::string& name, Storing how) {
     const auto judge = [&](const Error& error, std::string_view step) {
       judge_error(error, step, false, faults_before);
     };
-    auto consumer = store_->subscribe(Query::all(), {.resume = name, .run_events = 2});
+    const std::uint64_t durable = store_->info().durable.value();
+    auto consumer = store_->subscribe(Query::all(), {.resume = name, .run_events = kRunEvents});
     if (!consumer) {
       judge(consumer.error(), "resuming");
       if (failed_) { return check_fail_stop(); }
@@ -27,19 +34,27 @@ void Stage::consume(const std::string& name, Storing how) {
     }
     if (failed_) { return check_fail_stop(); }
     check_place(name, consumer->position());
-    const auto begin = consumer->position();
+    const std::uint64_t first = consumer->position() ? consumer->position()->value() + 1 : 0;
     auto run = consumer->next_for(std::chrono::seconds(0));
     if (!run) {
       judge(run.error(), "a run");
       if (failed_) { return check_fail_stop(); }
       continue;
     }
-    std::uint64_t expected = begin ? begin->value() + 1 : 0;
+    std::uint64_t next = first;
     for (const Event& event : *run) {
-      if (event.position().value() != expected) {
-        return fail(fmt::format("a consumer was given {} instead of {}", event.position().value(), expected));
+      if (event.position().value() != next) {
+        return fail(fmt::format("a consumer was given {} instead of {}", event.position().value(), next));
       }
-      ++expected;
+      ++next;
+    }
+    // An error that cuts a run short is told by the next one.
+    const bool is_cut = is_down() || hard_faults_ != faults_before;
+    if (!is_cut && next < std::min(first + kRunEvents, durable)) {
+      return fail(fmt::format("a consumer was given the events before {} of {}", next, durable));
+    }
+    if ((consumer->position() ? consumer->position()->value() + 1 : 0) != next) {
+      return fail(fmt::format("a consumer that was given the events before {} is elsewhere", next));
     }
     const auto position = consumer->position();
     const Place place = position ? Place(position->value()) : std::nullopt;
@@ -58,13 +73,13 @@ void Stage::consume(const std::string& name, Storing how) {
       const Durability durability = how == Storing::kByBatch ? Durability::kDurable : Durability::kBuffered;
       ModelBatch answers = batch("answers", 1, 90);
       Batch appended = to_batch(answers);
-      const std::uint64_t first = model_.event_count();
+      const std::uint64_t at = model_.event_count();
       appending_ = &answers;
       const auto receipt = store_->append(*consumer, appended, {.durability = durability});
       appending_ = nullptr;
       const bool may_be_there = receipt.has_value() || receipt.error().code() == ErrorCode::kOutcomeUnknown;
       if (may_be_there) {
-        if (receipt) { check_receipt(*receipt, answers, first); }
+        if (receipt) { check_receipt(*receipt, answers, at); }
         model_.add(std::move(answers));
         stored.stored_by_batch(place, model_.batch_count() - 1);
       }

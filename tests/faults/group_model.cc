@@ -28,14 +28,20 @@ std::optional<std::string> GroupModel::given(std::size_t member, const Delivery&
   const Done before = done(position);
   if (before == Done::kAcked) { return fmt::format("{} was acknowledged, and came again", position); }
   if (before == Done::kParked && !delivery.replayed) { return fmt::format("{} is parked, and came again", position); }
-  if (before == Done::kNo && delivery.replayed) {
-    return fmt::format("{} was not parked, and comes as replayed", position);
-  }
-  for (std::uint64_t earlier = 0; earlier < position && !delivery.replayed; ++earlier) {
-    if (events[earlier]->stream == stream && done(earlier) == Done::kNo) {
-      return fmt::format("{} came before {} of its stream", position, earlier);
+  const auto known = entries_.find(position);
+  const bool was_parked = known != entries_.end() && known->second.was_parked;
+  if (delivery.replayed && !was_parked) { return fmt::format("{} was not parked, and comes as replayed", position); }
+  // Not what is known to be done, nor what may be: that is not to come when a later one has.
+  for (std::uint64_t other = 0; other < events.size() && !delivery.replayed; ++other) {
+    if (events[other]->stream != stream) { continue; }
+    if (other < position && done(other) == Done::kNo) {
+      return fmt::format("{} came before {} of its stream", position, other);
+    }
+    if (other > position && given_.contains(other)) {
+      return fmt::format("{} came after {} of its stream", position, other);
     }
   }
+  if (!delivery.replayed) { given_.insert(position); }
   // One that was to be parked stays so while it is in hand: if its member dies it may be parked still.
   Entry& entry = entries_[position];
   if (before == Done::kMaybe) { entry.done = delivery.replayed ? Done::kParking : Done::kNo; }
@@ -45,14 +51,15 @@ std::optional<std::string> GroupModel::given(std::size_t member, const Delivery&
 
 void GroupModel::acked(std::size_t member, std::uint64_t position, bool is_stored) {
   take_out(member, position);
-  entries_[position] = {is_stored ? Done::kAcked : Done::kMaybe, false, member};
+  Entry& entry = entries_[position];
+  entry = {is_stored ? Done::kAcked : Done::kMaybe, false, member, entry.was_parked};
 }
 
 void GroupModel::refused(std::size_t member, std::uint64_t position) { take_out(member, position); }
 
 void GroupModel::parked(std::size_t member, std::uint64_t position, bool is_stored) {
   take_out(member, position);
-  entries_[position] = {is_stored ? Done::kParked : Done::kParking, false, member};
+  entries_[position] = {is_stored ? Done::kParked : Done::kParking, false, member, true};
 }
 
 void GroupModel::flushed(std::size_t member) {
@@ -80,6 +87,7 @@ void GroupModel::left(std::size_t member) {
 
 void GroupModel::died(bool with_power) {
   hands_.clear();
+  given_.clear();
   for (auto& [position, entry] : entries_) {
     if (with_power && entry.done == Done::kAcked && !entry.is_synced) { entry.done = Done::kMaybe; }
     entry.by = kNobody;

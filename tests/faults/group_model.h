@@ -53,6 +53,7 @@ class GroupModel {
     Done done = Done::kNo;
     bool is_synced = false;  // for kAcked
     std::size_t by = 0;
+    bool was_parked = false;
   };
   [[nodiscard]] Done done(std::uint64_t position) const;
   // Who said something before a crash is not there any more.
@@ -61,6 +62,7 @@ class GroupModel {
 
   std::map<std::uint64_t, Entry> entries_;  // of events that were given at least once
   std::map<std::size_t, std::set<std::uint64_t>> hands_;
+  std::set<std::uint64_t> given_;  // since everybody died last
 };
 
 }  // namespace tidemark::faults

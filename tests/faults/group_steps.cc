@@ -50,11 +50,14 @@ void Stage::join(std::size_t member) {
 void Stage::take(std::size_t member, std::size_t events) {
   const auto found = members_.find(member);
   for (std::size_t i = 0; i < events && !is_idle() && !failed_ && found != members_.end(); ++i) {
+    const std::uint64_t faults_before = hard_faults_;
     const auto given = found->second.next_for(0s);
     if (is_down()) { return; }
+    faults_taken_ += hard_faults_ - faults_before;
     if (!given) {
       // What failed in several places at once is told one after the other, each once.
-      judge_error(given.error(), "taking", false, errors_taken_++);
+      const bool has_cause = errors_taken_++ < faults_taken_;
+      judge_error(given.error(), "taking", false, hard_faults_ - (has_cause ? 1 : 0));
     }
     if (given && *given) {
       if (auto wrong = group_work_.given(member, **given, model_)) { return fail(*wrong); }

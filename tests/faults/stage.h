@@ -222,7 +222,8 @@ class Stage {
   bool group_is_made_ = false;
   std::optional<Group> group_;
   std::map<std::size_t, Member> members_;
-  std::uint64_t errors_taken_ = 0;  // not more than there were faults
+  std::uint64_t faults_taken_ = 0;  // made while members were given events …
+  std::uint64_t errors_taken_ = 0;  // … and what they were told of these: not more
   std::uint64_t events_made_ = 0;
 
   std::optional<std::string> wrong_;
