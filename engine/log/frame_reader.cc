@@ -183,6 +183,7 @@ bool FrameReader::load_following(Position position) {
   if (access_ != Access::kMapped) { return false; }
   const std::uint64_t offset = frame_end(Offset(*loaded_) - segment_->base(), header_.table_bytes, header_.body_bytes);
   loaded_.reset();
+  if (offset > segment_->size() - kFrameHeaderBytes) { return false; }
   if (!load_known(offset)) {
     const auto start = bytes(offset, kFrameHeaderBytes);
     if (!start || !read_frame_header(*start, place_in_segment(offset), segment_->size(), header_) ||

@@ -22,7 +22,7 @@ class FrameReader {
  public:
   explicit FrameReader(Access access) : access_(access) {}
 
-  // An event with what its frame says of it. Views are valid until the next call of read().
+  // An event with what its frame says of it. Views are valid until the next call.
   struct Found {
     const FrameHeader* frame = nullptr;
     const BodyView* body = nullptr;

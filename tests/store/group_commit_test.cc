@@ -113,8 +113,10 @@ TEST(GroupCommitOf, WhatGathersDuringASyncIsOneGroup) {
   EXPECT_EQ(store.info().durable, Position(1));
   gate.open();
   threads.clear();
-  // info() lists the folder: those calls are not counted here.
-  EXPECT_EQ(world.files.calls(World::Kind::kPwritev) - count.writes, 2U + 2U);  // of the log, of the live page
+  // info() lists the folder: those calls are not counted here. Two of the log; the live page may be told of both at
+  // once.
+  const auto writes = world.files.calls(World::Kind::kPwritev) - count.writes;
+  EXPECT_TRUE(writes == 2U + 1U || writes == 2U + 2U) << writes;
   EXPECT_EQ(world.files.calls(World::Kind::kDatasync) - count.syncs, 2U);
   EXPECT_EQ(read(store).size(), 2U + kThreads);
 }
