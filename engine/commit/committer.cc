@@ -18,6 +18,8 @@ constexpr std::uint64_t kSyncBesideBytes = std::uint64_t{8} << 20U;
 // How long who leads waits for company at most, and for how many.
 constexpr auto kGatherTimeMax = std::chrono::microseconds(100);
 constexpr std::size_t kGatherMembersMax = 128;
+// How many groups go at once after one that was waited for much too long.
+constexpr std::uint32_t kUngatheredGroups = 100;
 
 }  // namespace
 
@@ -138,20 +140,28 @@ void Committer::lead(Lock& lock, bool sync) {
 
 // Who appended in the group before is about to append again, and a sync costs the same for all of them: the leader
 // waits for as many, for part of the time that a sync takes. It lets the lock go meanwhile. What gathers alone, or by
-// the hundred, goes at once.
+// the hundred, goes at once; and where others want the processor, so that waiting takes far longer than it should, it
+// is left for a while.
 void Committer::gather(Lock& lock) {
-  const auto is_short = [&] {
-    return pending_.size() == 1 && pending_.front()->wants_sync && pending_.front()->members.size() < last_members_;
-  };
-  if (last_members_ < 2 || last_members_ > kGatherMembersMax || !is_short()) { return; }
-  const auto until = environment_.clock.steady() + std::min<std::chrono::nanoseconds>(sync_time_ / 2, kGatherTimeMax);
+  if (!environment_.threads || last_members_ < 2 || last_members_ > kGatherMembersMax) { return; }
+  if (pending_.size() != 1 || !pending_.front()->wants_sync || pending_.front()->members.size() >= last_members_) {
+    return;
+  }
+  if (ungathered_ > 0) {
+    --ungathered_;
+    return;
+  }
+  const auto wait = std::min<std::chrono::nanoseconds>(sync_time_ / 2, kGatherTimeMax);
+  const auto until = environment_.clock.steady() + wait;
   const std::size_t wanted = last_members_;
   current_ = stand_in_;  // for who waits for the leader
   lock.unlock();
   while (gathered_.load(std::memory_order_relaxed) < wanted && environment_.clock.steady() < until) {
     std::this_thread::yield();
   }
+  const bool took_long = environment_.clock.steady() > until + kGatherTimeMax;
   lock.lock();
+  if (took_long) { ungathered_ = kUngatheredGroups; }
   if (stand_in_->sleepers.load() > 0) {
     stand_in_->word.add(Group::kCall);
     stand_in_->word.wake_all();
@@ -334,16 +344,16 @@ Status Committer::wait_for_group(Group& group, Level level, bool attending, cons
   };
   // While somebody leads there is nothing to do but to sleep, and no need of the lock: either who ends leading sees the
   // sleeper, or the sleeper sees that nobody leads. Each changes its own before it looks at the other's, and all of
-  // that is seq_cst.
-  while (attending && !group.reached(level)) {
+  // that is seq_cst. The word that is slept on is the one that was looked at: it may change at any moment.
+  while (attending) {
     const std::uint32_t seen = group.word.load();
+    if (Group::has_reached(seen, level)) { return result(); }
     group.sleepers.fetch_add(1);
     const bool sleeps = leading_.load() && !stop.stop_requested();
     if (sleeps) { group.word.wait(seen, stop); }
     group.sleepers.fetch_sub(1);
     if (!sleeps) { break; }
   }
-  if (attending && group.reached(level)) { return result(); }
   Lock lock(mutex_);
   if (!attending) { ++group.attending; }
   while (!group.reached(level)) {
@@ -353,7 +363,6 @@ Status Committer::wait_for_group(Group& group, Level level, bool attending, cons
     }
     if (stop.stop_requested()) {
       --group.attending;
-      if (const auto next = leading_ ? nullptr : hand_over()) { next->word.wake_one(); }
       return std::unexpected(Error(ErrorCode::kStopped, "stopped while waiting for the disk"));
     }
     const std::uint32_t seen = group.word.load();

@@ -225,6 +225,7 @@ class Committer {
   std::atomic<bool> leading_ = false;      // changed under the lock
   std::size_t last_members_ = 0;           // of the group that was led last
   std::chrono::nanoseconds sync_time_{0};  // of the last sync
+  std::uint32_t ungathered_ = 0;           // so many groups are not waited for
   std::atomic<std::size_t> gathered_ = 0;  // members of the group that gathers; written under the lock
   LogPoint written_;
   LogPoint durable_;

@@ -49,10 +49,11 @@ class Group {
 
   std::optional<Error> error;  // written before kDone is set
 
-  [[nodiscard]] bool reached(Level level) const {
-    const std::uint32_t seen = word.load();
+  // Whether the group has come so far, by the word as it was seen.
+  [[nodiscard]] static bool has_reached(std::uint32_t seen, Level level) {
     return (seen & kDone) != 0 || (level == Level::kWritten && (seen & kWritten) != 0);
   }
+  [[nodiscard]] bool reached(Level level) const { return has_reached(word.load(), level); }
 };
 
 }  // namespace tidemark::engine
