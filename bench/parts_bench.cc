@@ -9,15 +9,14 @@
 #include <atomic>
 #include <benchmark/benchmark.h>
 #include <cstring>
-#include <filesystem>
 #include <memory>
 #include <optional>
-#include <stdlib.h>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "bench/bench_parts.h"
 #include "engine/commit/encoded_batch.h"
 #include "engine/commit/recent.h"
 #include "engine/format/frame.h"
@@ -28,6 +27,8 @@
 namespace {
 
 using namespace tidemark;
+using bench::OwnFolder;
+using bench::random_data;
 
 constexpr std::size_t kDataBytes = 256;
 constexpr std::uint64_t kSegmentBytes = std::uint64_t{128} << 20U;
@@ -37,16 +38,9 @@ constexpr std::array<const char*, 8> kTypes = {"AccountOpened",   "DepositReceiv
 
 std::string stream_name(std::uint64_t number) { return "account-" + std::to_string(1'000'000 + number); }
 
-std::vector<std::byte> random_data() {
-  std::vector<std::byte> data(kDataBytes);
-  unsigned state = 1;
-  for (std::byte& byte : data) { byte = static_cast<std::byte>((state = state * 1664525 + 1013904223) >> 24U); }
-  return data;
-}
-
 // Each event for another stream.
 Batch batch_of(std::int64_t events, std::uint64_t first_stream = 0) {
-  static const std::vector<std::byte> data = random_data();
+  static const std::vector<std::byte> data = random_data(kDataBytes);
   Batch batch;
   for (std::int64_t i = 0; i < events; ++i) {
     const auto n = static_cast<std::uint64_t>(i);
@@ -104,23 +98,6 @@ BENCHMARK(frame_verify)->Arg(1)->Arg(100)->Arg(1000);
 
 // ---- The sequencer. ----
 
-class OwnFolder {
- public:
-  OwnFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "tidemark-parts-XXXXXX").string();
-    if (::mkdtemp(name.data()) != nullptr) { path_ = name; }
-  }
-  ~OwnFolder() {
-    if (!path_.empty()) { std::filesystem::remove_all(path_); }
-  }
-  OwnFolder(const OwnFolder&) = delete;
-  OwnFolder& operator=(const OwnFolder&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 constexpr std::uint64_t kStreams = 1000;
 constexpr std::uint64_t kEvents = 100'000;
 
@@ -129,7 +106,7 @@ std::unique_ptr<OwnFolder> shared_folder;
 std::optional<Store> shared_store;
 
 void open_shared(const benchmark::State&) {
-  static const std::vector<std::byte> data = random_data();
+  static const std::vector<std::byte> data = random_data(kDataBytes);
   shared_folder = std::make_unique<OwnFolder>();
   auto store = Store::open(shared_folder->path() / "store");
   if (!store) { return; }

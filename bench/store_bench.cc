@@ -6,7 +6,6 @@
 //   cmake --preset release -DTIDEMARK_BUILD_BENCH=ON && cmake --build --preset release --target store_bench
 //   build/release/bin/store_bench --benchmark_repetitions=5 --benchmark_enable_random_interleaving=true
 #include <benchmark/benchmark.h>
-#include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
 #include <memory>
@@ -15,40 +14,18 @@
 #include <unistd.h>
 #include <vector>
 
+#include "bench/bench_parts.h"
 #include "engine/store/store_core.h"
 #include "tidemark/tidemark.hpp"
 
 namespace {
 
 using namespace tidemark;
+using bench::OwnFolder;
+using bench::random_data;
 
 constexpr std::size_t kDataBytes = 256;
 constexpr std::size_t kRecordBytes = 344;  // such an event, framed
-
-class OwnFolder {
- public:
-  OwnFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "tidemark-bench-XXXXXX").string();
-    if (::mkdtemp(name.data()) != nullptr) { path_ = name; }
-  }
-  ~OwnFolder() {
-    if (!path_.empty()) { std::filesystem::remove_all(path_); }
-  }
-  OwnFolder(const OwnFolder&) = delete;
-  OwnFolder& operator=(const OwnFolder&) = delete;
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
-// Random, so that nothing below compresses it.
-std::vector<std::byte> random_data() {
-  std::vector<std::byte> data(kDataBytes);
-  unsigned state = 1;
-  for (std::byte& byte : data) { byte = static_cast<std::byte>(state = state * 1664525 + 1013904223); }
-  return data;
-}
 
 // The limit: records appended to one file of zeros, as many threads or events at a time as asked.
 void raw_write_and_sync(benchmark::State& state) {
@@ -87,7 +64,7 @@ void close_shared(const benchmark::State&) {
 }
 
 void append_one(benchmark::State& state) {
-  const std::vector<std::byte> data = random_data();
+  const std::vector<std::byte> data = random_data(kDataBytes);
   const std::string stream = "stream-" + std::to_string(state.thread_index());
   for (auto _ : state) {
     if (!shared_store->append(stream, Expect::any(), {{.type = "SomethingHappened", .data = data}})) {
@@ -100,7 +77,7 @@ void append_one(benchmark::State& state) {
 BENCHMARK(append_one)->Setup(open_shared)->Teardown(close_shared)->Threads(1)->Threads(8)->Threads(64)->UseRealTime();
 
 void append_batch(benchmark::State& state) {
-  const std::vector<std::byte> data = random_data();
+  const std::vector<std::byte> data = random_data(kDataBytes);
   std::uint64_t n = 0;
   for (auto _ : state) {
     Batch batch;
@@ -120,7 +97,7 @@ void read_all(benchmark::State& state) {
   const OwnFolder folder;
   auto store = Store::open(folder.path() / "store");
   if (!store) { return state.SkipWithError("open failed"); }
-  const std::vector<std::byte> data = random_data();
+  const std::vector<std::byte> data = random_data(kDataBytes);
   for (int b = 0; b < 100; ++b) {
     Batch batch;
     for (int i = 0; i < 1000; ++i) { batch.to("stream-" + std::to_string(i)).add({.type = "T", .data = data}); }
@@ -156,7 +133,7 @@ void whole_streams(benchmark::State& state) {
   const bool files = state.range(1) != 0;
   auto store = open_with_index(folder.path() / "store", files);
   if (!store) { return state.SkipWithError("open failed"); }
-  const std::vector<std::byte> data = random_data();
+  const std::vector<std::byte> data = random_data(kDataBytes);
   const auto streams = static_cast<std::uint64_t>(state.range(0));
   for (std::uint64_t n = 0; n < 10 * streams;) {
     Batch batch;
