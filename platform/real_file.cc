@@ -66,6 +66,10 @@ class RealFile final : public File {
     return static_cast<std::size_t>(n);
   }
 
+  void will_read(std::uint64_t offset, std::uint64_t length) override {
+    (void)::posix_fadvise(number(), static_cast<off_t>(offset), static_cast<off_t>(length), POSIX_FADV_WILLNEED);
+  }
+
   Result<std::size_t> pwritev(std::span<const std::span<const std::byte>> parts, std::uint64_t offset) override {
     std::array<iovec, kPartsMax> list;
     const std::size_t count = std::min(parts.size(), list.size());

@@ -236,6 +236,7 @@ class Scanner {
   Result<bool> scan_frames(SegmentBytes& bytes) {
     const Segment& segment = *facts_.segments.back();
     FramePlace place{segment.log_id(), segment.number().value(), facts_.totals.end};
+    ask_ahead(bytes, segment);
     for (;;) {
       auto check = look_for_frame(bytes, place, segment.size());
       if (!check) { return std::unexpected(std::move(check.error())); }
@@ -254,6 +255,15 @@ class Scanner {
       if (!end) { return std::unexpected(std::move(end.error())); }
       if (*end != End::kLookAgain) { return *end == End::kOfSegment; }
     }
+  }
+
+  // Where the log ends, zeros are read up to the writer's limit. They went to the disk past the page cache: without a
+  // wish in time they come from there a piece after the other, while nothing else is done.
+  void ask_ahead(SegmentBytes& bytes, const Segment& segment) const {
+    if (!options_.write_limit || *options_.write_limit <= facts_.end.offset) { return; }
+    const std::uint64_t limit = *options_.write_limit - segment.base();
+    const std::uint64_t begin = facts_.totals.end;
+    bytes.will_read(begin, std::min({limit, segment.size(), begin + kAskedAheadBytesMax}));
   }
 
   // Takes a whole frame that follows the last one.
@@ -324,6 +334,7 @@ class Scanner {
   }
 
   static constexpr std::uint64_t kSpareBytesLookedAt = std::uint64_t{64} << 10U;
+  static constexpr std::uint64_t kAskedAheadBytesMax = std::uint64_t{64} << 20U;
   static constexpr std::uint64_t kLookedAtPastLimit = std::uint64_t{64} << 10U;
 
   enum class End : std::uint8_t { kOfSegment, kOfLog, kLookAgain };

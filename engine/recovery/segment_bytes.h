@@ -44,6 +44,8 @@ class SegmentBytes {
   [[nodiscard]] Result<Bytes> at(std::uint64_t offset, std::uint64_t length);
   // The same, and nothing else is read. Leaves what is held as it is.
   [[nodiscard]] Result<Bytes> only(std::uint64_t offset, std::uint64_t length);
+  // Of what is read later: see platform::File::will_read.
+  void will_read(std::uint64_t begin, std::uint64_t end) { file_->will_read(begin, end - begin); }
   // Forgets what was read, to see what a living writer has written since.
   void forget() { held_ = {}; }
 

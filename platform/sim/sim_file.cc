@@ -45,6 +45,8 @@ class SimFile final : public File {
  public:
   SimFile(SimHandle handle, OpenMode mode) : handle_(std::move(handle)), is_writable_(mode != OpenMode::kRead) {}
 
+  void will_read(std::uint64_t, std::uint64_t) override {}  // memory is there
+
   Result<std::size_t> pread(std::span<std::byte> into, std::uint64_t offset) override {
     const SimDisk::Site site = at(Kind::kPread, "read the file", offset, into.size());
     return handle_.disk->call(site, [&](auto&, const SeamFault& fault) -> Result<std::size_t> {

@@ -28,6 +28,7 @@ class ShelteredMapping final : public Mapping {
 class ShelteredFile final : public File {
  public:
   explicit ShelteredFile(std::unique_ptr<File> inner) : inner_(std::move(inner)) {}
+  void will_read(std::uint64_t offset, std::uint64_t length) override { inner_->will_read(offset, length); }
   Result<std::size_t> pread(std::span<std::byte> into, std::uint64_t offset) override {
     const Sheltered here;
     return inner_->pread(into, offset);
