@@ -7,6 +7,7 @@
 
 #include "tests/fuzz/targets.h"
 #include "tests/fuzz/twin.h"
+#include "tools/command/export_line.h"
 #include "tools/command/importer.h"
 
 namespace tidemark::fuzz {
@@ -74,8 +75,16 @@ void run_import(Bytes input) {
   const Shown shown = read_everything(*store, false);
   require(shown.events.size() == first.imported, "other events are there than were imported");
   auto visited = store->read(Query::all()).for_each([](const Event& event) {
-    require(is_json(as_text(event.data())), "data that is no JSON was imported");
-    require(event.metadata().empty() || is_json(as_text(event.metadata())), "metadata that is no JSON was imported");
+    // Exported, it is taken again and is the same.
+    const std::string text = command::export_line(event);
+    const auto line = command::parse_import_line(text, "recorded");
+    require(line.has_value(), "an export is no import");
+    require(line->stream == event.stream() && line->type == event.type() && line->id == event.id(),
+            "an export has other names");
+    require(line->valid == event.valid() && line->recorded == event.recorded(), "an export has other times");
+    require(std::ranges::equal(line->tags, event.tags()), "an export has other tags");
+    require(command::ImportLine::text(line->data) == as_text(event.data()), "an export has other data");
+    require(command::ImportLine::text(line->metadata) == as_text(event.metadata()), "an export has other metadata");
   });
   require(visited.has_value(), "what was imported cannot be read");
 

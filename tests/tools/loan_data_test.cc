@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <map>
@@ -206,6 +207,39 @@ TEST_F(LoanData, ArrivesAsTheFileHasIt) {
   EXPECT_THAT(report.out, ::testing::ContainsRegex("declined +7,635 "));
   EXPECT_THAT(report.out, ::testing::ContainsRegex("cancelled +2,807 "));
   EXPECT_THAT(report.out, HasSubstr("history of application-173688"));
+}
+
+// What comes out of a store is what went in, and what is made of that is the store.
+TEST_F(LoanData, AnExportIsTheFileAndItsImportTheStore) {
+#ifdef TIDEMARK_SANITIZED
+  const std::string file = first_loan_lines(folder_ / "some.jsonl", 10'000);
+#else
+  const std::string file = TIDEMARK_LOAN_DATA;
+#endif
+  ASSERT_EQ(run({"import", store_, file}).exit_code, 0);
+  const std::string exported = folder_ / "bank.jsonl";
+  const Ran ran = run({"export", store_, exported});
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  std::ifstream lines(exported);
+  std::uint64_t count = 0;
+  for (std::string line; std::getline(lines, line); ++count) {
+    json actual = json::parse(line);
+    json expected = json::parse(loan_lines()[count]);
+    const std::string time = actual["time"].get<std::string>();
+    ASSERT_TRUE(time.ends_with("000000Z")) << time;
+    ASSERT_EQ(instant_ms(time.substr(0, time.size() - 7) + "+00:00"), instant_ms(expected["time"].get<std::string>()));
+    for (const char* const added : {"recorded", "id", "time"}) { ASSERT_EQ(actual.erase(added), 1U) << line; }
+    expected.erase("time");
+    ASSERT_EQ(actual, expected) << "line " << count + 1;
+  }
+  EXPECT_EQ(count, run({"stat", store_, "--json"}).json()["events"]);
+
+  const std::string copy = folder_ / "copy";
+  const Ran imported = run({"import", copy, exported, "--keep-recorded"});
+  ASSERT_EQ(imported.exit_code, 0) << imported.err;
+  const std::string before = run({"read", store_, "--json"}).out;
+  ASSERT_FALSE(before.empty());
+  EXPECT_EQ(run({"read", copy, "--json"}).out == before, true) << "recorded times too";
 }
 
 TEST_F(LoanData, SurvivesImportsThatAreKilled) { survive(TIDEMARK_LOAN_DATA, kEvents, 6, 150, {}); }

@@ -18,7 +18,7 @@ using ::testing::StartsWith;
 
 const std::vector<std::string> kSubcommands = {"import",     "append", "read", "history", "get",    "streams",
                                                "categories", "types",  "tags", "stat",    "verify", "recover",
-                                               "repair",     "backup", "fork", "extract", "tail"};
+                                               "repair",     "backup", "fork", "extract", "export", "tail"};
 
 TEST(Usage, HelpNamesEverySubcommandAndTheExitCodes) {
   const Ran ran = run({"--help"});

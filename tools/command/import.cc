@@ -37,13 +37,17 @@ Outcome<ExitCode> run_import(const ImportOptions& options) {
         fmt::format("--recorded-from: field \"{}\" says something else; name \"time\", or a field of its own",
                     printable(*options.recorded_from, 40)));
   }
+  if (options.recorded_from && options.keep_recorded) {
+    return bad_input("--keep-recorded is --recorded-from recorded: give one of them");
+  }
+  const std::string recorded_field = options.keep_recorded ? "recorded" : options.recorded_from.value_or("");
   Outcome<LineReader> lines = LineReader::open(options.file);
   if (!lines) { return std::unexpected(std::move(lines.error())); }
   Outcome<Store> store = open_to_write(options.store);
   if (!store) { return std::unexpected(std::move(store.error())); }
 
   const auto started = std::chrono::steady_clock::now();
-  Importer importer(*store, *lines, options.batch, options.progress, options.recorded_from.value_or(""));
+  Importer importer(*store, *lines, options.batch, options.progress, recorded_field);
   Outcome<void> done = importer.run();
   importer.wipe_progress();
   if (!done) {
@@ -51,7 +55,7 @@ Outcome<ExitCode> run_import(const ImportOptions& options) {
         fmt::format("\n  {}; {}: {}",
                     importer.in_doubt() ? "this batch may have been imported: import again to be sure"
                                         : "nothing of this batch was imported",
-                    options.recorded_from ? "imported beside it, and durable" : "imported before it, and durable",
+                    !recorded_field.empty() ? "imported beside it, and durable" : "imported before it, and durable",
                     counted(importer.imported(), "event"));
     return std::unexpected(std::move(done.error()));
   }

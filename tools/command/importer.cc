@@ -30,6 +30,10 @@ bool holds_control_character(std::string_view text) {
   return false;
 }
 
+std::size_t payload_bytes(const ImportLine& line) {
+  return ImportLine::text(line.data).size() + ImportLine::text(line.metadata).size();
+}
+
 // What a line breaks of what a store takes; the store would tell too, but not of which line of the batch.
 std::optional<std::string> find_exceeded_limit(const ImportLine& line) {
   if (line.stream.empty() || line.stream.size() > limits::kStreamNameBytesMax) {
@@ -51,16 +55,16 @@ std::optional<std::string> find_exceeded_limit(const ImportLine& line) {
     }
     if (holds_control_character(tag)) { return "a tag holds a control character"; }
   }
-  if (line.data.size() + line.metadata.size() > limits::kEventBytesMax) {
+  if (payload_bytes(line) > limits::kEventBytesMax) {
     return fmt::format("data and metadata together must have at most {} MiB, not {} bytes",
-                       limits::kEventBytesMax >> 20U, with_separators(line.data.size() + line.metadata.size()));
+                       limits::kEventBytesMax >> 20U, with_separators(payload_bytes(line)));
   }
   return std::nullopt;
 }
 
 std::size_t bytes_in_batch(const ImportLine& line) {
-  std::size_t bytes = line.stream.size() + line.type.size() + line.data.size() + line.metadata.size() +
-                      kEventOverheadBytes + 2 * kNameOverheadBytes;
+  std::size_t bytes =
+      line.stream.size() + line.type.size() + payload_bytes(line) + kEventOverheadBytes + 2 * kNameOverheadBytes;
   for (const std::string& tag : line.tags) { bytes += tag.size() + kNameOverheadBytes; }
   return bytes;
 }
@@ -69,8 +73,8 @@ std::size_t bytes_in_batch(const ImportLine& line) {
 std::optional<std::string_view> find_difference(const OwnedEvent& stored, const ImportLine& line) {
   if (stored.stream != line.stream) { return "stream"; }
   if (stored.type != line.type) { return "type"; }
-  if (as_text(stored.data) != line.data) { return "data"; }
-  if (as_text(stored.metadata) != line.metadata) { return "metadata"; }
+  if (as_text(stored.data) != ImportLine::text(line.data)) { return "data"; }
+  if (as_text(stored.metadata) != ImportLine::text(line.metadata)) { return "metadata"; }
   if (stored.tags != line.tags) { return "tags"; }
   const ValidTime by_default = std::chrono::floor<std::chrono::microseconds>(stored.recorded);
   if (stored.valid != line.valid.value_or(by_default)) { return "time"; }
@@ -163,8 +167,8 @@ void Importer::add(const ImportLine& line, std::size_t bytes) {
   }
   batch_.to(line.stream)
       .add({.type = line.type,
-            .data = as_bytes(line.data),
-            .metadata = as_bytes(line.metadata),
+            .data = as_bytes(ImportLine::text(line.data)),
+            .metadata = as_bytes(ImportLine::text(line.metadata)),
             .tags = std::vector<std::string_view>(line.tags.begin(), line.tags.end()),
             .valid = line.valid,
             .id = line.id});

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "tools/command/base64.h"
 #include "tools/command/json_walk.h"
 #include "tools/command/times.h"
 
@@ -20,11 +21,10 @@ class ImportLineParser final : public JsonWalker {
  public:
   ImportLineParser(std::string_view line, std::string_view recorded_field)
       : line_(line), recorded_field_(recorded_field) {
-    if (recorded_field.empty()) {
+    Field* const known = std::ranges::find(fields_, recorded_field, &Field::name);
+    if (recorded_field.empty() || known != std::end(fields_)) {
       end_ = std::end(fields_) - 1;
-    } else if (recorded_field == "time") {
-      end_ = std::end(fields_) - 1;
-      std::ranges::find(fields_, "time", &Field::name)->required = true;
+      if (!recorded_field.empty()) { known->required = true; }
     } else {
       end_[-1] = {.name = recorded_field, .required = true};
     }
@@ -61,6 +61,9 @@ class ImportLineParser final : public JsonWalker {
     field_ = std::find_if(std::begin(fields_), end_, [&](const Field& f) { return f.name == name; });
     if (field_ == end_) { return refuse(fmt::format("unknown field {}", quoted(name))); }
     if (field_->seen) { return refuse(fmt::format("field \"{}\" is given twice", name)); }
+    if (is_seen(field_->other_form)) {
+      return refuse(fmt::format("\"{}\" and \"{}\" do not go together", field_->other_form, field_->name));
+    }
     field_->seen = true;
     value_begin_ = reached();
     return true;
@@ -68,7 +71,7 @@ class ImportLineParser final : public JsonWalker {
 
   [[nodiscard]] std::optional<JsonError> find_missing() const {
     for (const Field* field = std::begin(fields_); field != end_; ++field) {
-      if (field->required && !field->seen) {
+      if (field->required && !field->seen && !is_seen(field->other_form)) {
         return JsonError{.column = line_.size(), .reason = fmt::format("no field {}", quoted(field->name))};
       }
     }
@@ -79,9 +82,15 @@ class ImportLineParser final : public JsonWalker {
   struct Field {
     std::string_view name;
     bool required = false;
-    bool any = false;  // any JSON, kept as its text
+    bool any = false;                  // any JSON, kept as its text
+    std::string_view other_form = {};  // the field that says the same in another way
     bool seen = false;
   };
+
+  [[nodiscard]] bool is_seen(std::string_view name) const {
+    return std::any_of(std::begin(fields_), std::end(fields_),
+                       [&](const Field& field) { return !name.empty() && field.name == name && field.seen; });
+  }
 
   bool open(std::string_view what) {
     if (depth_ == 0 && what != "an object") { return refuse("a line must be a JSON object"); }
@@ -138,6 +147,14 @@ class ImportLineParser final : public JsonWalker {
     } else if (field_->name == "id") {
       result_.id = EventId::parse(value);
       if (!result_.id || result_.id->is_nil()) { return refuse("field \"id\" must be a UUID, not the nil one"); }
+    } else if (field_->name == "data_base64" || field_->name == "metadata_base64") {
+      auto bytes = from_base64(value);
+      if (!bytes) {
+        return refuse(fmt::format("field \"{}\" must be base64 as RFC 4648 has it, with its padding", field_->name));
+      }
+      (field_->name == "data_base64" ? result_.data : result_.metadata) = *std::move(bytes);
+    } else if (field_->name == "recorded") {
+      // Only for who asks for it.
     } else {
       return allowed("a string");
     }
@@ -147,14 +164,17 @@ class ImportLineParser final : public JsonWalker {
   std::string_view line_;
   std::string_view recorded_field_;
   ImportLine result_;
-  Field fields_[8] = {{.name = "stream", .required = true},
-                      {.name = "type", .required = true},
-                      {.name = "data", .required = true, .any = true},
-                      {.name = "metadata", .any = true},
-                      {.name = "time"},
-                      {.name = "id"},
-                      {.name = "tags"},
-                      {}};  // what says when it was recorded, if that has a field of its own
+  Field fields_[11] = {{.name = "stream", .required = true},
+                       {.name = "type", .required = true},
+                       {.name = "data", .required = true, .any = true, .other_form = "data_base64"},
+                       {.name = "data_base64", .other_form = "data"},
+                       {.name = "metadata", .any = true, .other_form = "metadata_base64"},
+                       {.name = "metadata_base64", .other_form = "metadata"},
+                       {.name = "time"},
+                       {.name = "recorded"},
+                       {.name = "id"},
+                       {.name = "tags"},
+                       {}};  // what says when it was recorded, if that has a field of its own
   Field* end_ = std::end(fields_);
   Field* field_ = nullptr;
   const char* value_begin_ = nullptr;
@@ -177,7 +197,8 @@ std::string one_line(const nlohmann::ordered_json& json) {
 }
 
 bool can_name_recorded(std::string_view field) {
-  constexpr std::string_view kTaken[] = {"stream", "type", "data", "metadata", "id", "tags"};
+  constexpr std::string_view kTaken[] = {"stream",          "type", "data", "data_base64", "metadata",
+                                         "metadata_base64", "id",   "tags"};
   return !field.empty() && std::ranges::find(kTaken, field) == std::end(kTaken);
 }
 

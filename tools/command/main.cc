@@ -62,7 +62,8 @@ void add_import(CLI::App& app, ImportOptions& options, Run& run) {
       "tidemark import bank loan-applications.jsonl.gz\n\n"
       "A line is an object with stream, type and data, and if wanted time (RFC 3339, the valid time), id (a UUID),\n"
       "metadata and tags (an array of strings). A line without id gets one made of its bytes, so that repeating an\n"
-      "import completes it and doubles nothing.\n"
+      "import completes it and doubles nothing. data_base64 and metadata_base64 stand for bytes that are not JSON.\n"
+      "`tidemark export` writes such lines; their recorded times are kept with --keep-recorded.\n"
       "With --recorded-from, lines are recorded at the time that the field says, or at that of a line before them if\n"
       "that is later; only lines of one time share a batch. No time may be more than a minute ahead of the clock.",
       options.store);
@@ -74,6 +75,8 @@ void add_import(CLI::App& app, ImportOptions& options, Run& run) {
                  "The field, time or one of its own, that says when the source recorded a line (RFC 3339): for loading "
                  "history, with the recorded times that it had")
       ->type_name("FIELD");
+  sub.add_flag("--keep-recorded", options.keep_recorded,
+               "Record each line at the time that the export says under recorded: --recorded-from recorded");
   const std::map<std::string, Progress::Mode> modes{
       {"auto", Progress::Mode::kAuto}, {"plain", Progress::Mode::kPlain}, {"never", Progress::Mode::kNever}};
   sub.add_option_function<std::string>(
@@ -372,6 +375,32 @@ void add_extract(CLI::App& app, ExtractCommandOptions& options, Run& run) {
   sub.callback([&] { run = [&] { return run_extract(options); }; });
 }
 
+void add_export(CLI::App& app, ExportOptions& options, Run& run) {
+  CLI::App& sub = add_subcommand(
+      app, "export", "Write events as JSON Lines, as import takes them",
+      std::string(
+          "tidemark export bank bank.jsonl.gz\n"
+          "  tidemark export bank --category loan | tidemark import loans -\n"
+          "  tidemark import copy bank.jsonl.gz --keep-recorded\n\n"
+          "A line has stream, type, time (the valid time), recorded, id, tags, data and metadata. Data that is not "
+          "JSON\n"
+          "in one line stands in base64 under data_base64, so that every byte comes back. Into an empty store an\n"
+          "import gives the events the same positions and versions; the places of consumers are not exported.\n\n") +
+          kQueryForms + ".",
+      options.which.store);
+  sub.add_option(
+         "FILE", options.file,
+         "Where to, packed by gzip if the name ends in .gz; it appears once it is whole. - is the standard output")
+      ->capture_default_str();
+  add_query(sub, options.which);
+  sub.add_option("--from", options.which.from, "The first version of a stream, else the first position; inclusive")
+      ->type_name("N")
+      ->check(whole_number);
+  sub.add_flag("--overwrite", options.overwrite, "Replace FILE if it is there");
+  add_json(sub, options.which.json, "Print how many events are in FILE as one JSON object");
+  sub.callback([&] { run = [&] { return run_export(options); }; });
+}
+
 // What is wrong with the subcommand of a command line that was refused; empty if something else is. The parser itself
 // says that one is required, whatever stands in its place.
 std::string subcommand_error(const CLI::App& app, const std::string& call) {
@@ -409,6 +438,7 @@ ExitCode run_command(int argc, char** argv) {
   BackupCommandOptions backup;
   ForkCommandOptions fork;
   ExtractCommandOptions extract;
+  ExportOptions exported;
   Run run;
 
   CLI::App app("An embeddable event store: one ordered, durable log of events, in streams", "tidemark");
@@ -416,6 +446,7 @@ ExitCode run_command(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer(kExitCodes);
   add_import(app, import, run);
+  add_export(app, exported, run);
   add_append(app, append, run);
   add_read(app, read, run);
   add_tail(app, tail, run);

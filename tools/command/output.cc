@@ -9,26 +9,12 @@
 #include <system_error>
 #include <unistd.h>
 
+#include "tools/command/base64.h"
 #include "tools/command/json_text.h"
 #include "tools/command/times.h"
 
 namespace tidemark::command {
 namespace {
-
-std::string base64(Bytes bytes) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
-    std::uint32_t group = 0;
-    for (std::size_t k = 0; k < 3; ++k) {
-      group = (group << 8U) | (k < count ? std::to_integer<std::uint32_t>(bytes[i + k]) : 0U);
-    }
-    for (std::size_t k = 0; k < 4; ++k) { text += k <= count ? kDigits[(group >> (18U - 6U * k)) & 63U] : '='; }
-  }
-  return text;
-}
 
 // ,"name":… of data or metadata.
 void add_payload(std::string& json, std::string_view name, Bytes bytes) {
@@ -43,7 +29,7 @@ void add_payload(std::string& json, std::string_view name, Bytes bytes) {
     std::replace_if(
         json.begin() + static_cast<std::ptrdiff_t>(at), json.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
   } else {
-    json += fmt::format(R"(,"{0}":null,"{0}_base64":"{1}")", name, base64(bytes));
+    json += fmt::format(R"(,"{0}":null,"{0}_base64":"{1}")", name, to_base64(bytes));
   }
 }
 

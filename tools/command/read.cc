@@ -40,8 +40,6 @@ Outcome<Query> read_query(const ReadCommandOptions& options) {
   return query;
 }
 
-namespace {
-
 Outcome<ReadOptions> read_options(const ReadCommandOptions& options, const Query& query) {
   // Copied: a medium that fails is then an error with a place, and never a signal.
   ReadOptions read{.direction = options.backward ? Direction::kBackward : Direction::kForward,
@@ -59,8 +57,6 @@ Outcome<ReadOptions> read_options(const ReadCommandOptions& options, const Query
   if (options.by_valid_time) { read.order = Order::kValid; }
   return read;
 }
-
-}  // namespace
 
 Outcome<ExitCode> run_read(const ReadCommandOptions& options) {
   const Outcome<Query> query = read_query(options);

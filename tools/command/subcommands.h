@@ -24,6 +24,7 @@ struct ImportOptions {
   std::string file;
   std::uint64_t batch = 1000;
   std::optional<std::string> recorded_from;  // the field that says when a line was recorded
+  bool keep_recorded = false;                // the same with the field that an export has for it
   Progress::Mode progress = Progress::Mode::kAuto;
   bool json = false;
 };
@@ -148,6 +149,13 @@ struct ForkCommandOptions {
   bool json = false;
 };
 [[nodiscard]] Outcome<ExitCode> run_fork(const ForkCommandOptions& options);
+
+struct ExportOptions {
+  ReadCommandOptions which;  // its query and where to begin
+  std::string file = "-";
+  bool overwrite = false;
+};
+[[nodiscard]] Outcome<ExitCode> run_export(const ExportOptions& options);
 
 struct ExtractCommandOptions {
   ReadCommandOptions which;  // its query

@@ -88,7 +88,11 @@ struct Instant {
 std::optional<Instant> parse_instant(std::string_view text) {
   using namespace std::chrono;
   Reader in(text);
-  const int year_number = in.number(4, 0, 9999);
+  // With a sign and six digits, as format_time gives years that four cannot say.
+  const bool is_expanded = text.starts_with('+') || text.starts_with('-');
+  const bool is_before_zero = is_expanded && in.one_of("+-") == '-';
+  int year_number = is_expanded ? in.number(6, 0, 999'999) : in.number(4, 0, 9999);
+  if (is_before_zero) { year_number = -year_number; }
   in.one_of("-");
   const int month_number = in.number(2, 1, 12);
   in.one_of("-");
@@ -108,10 +112,16 @@ std::optional<Instant> parse_instant(std::string_view text) {
     offset += minutes(in.number(2, 0, 59));
     if (zone == '-') { offset = -offset; }
   }
-  const year_month_day date{year(year_number), month(static_cast<unsigned>(month_number)),
+  // The calendar repeats itself, and the library's years are few.
+  constexpr int kCycleYears = 400;
+  constexpr days kCycle(146'097);
+  const int cycles = year_number / kCycleYears;
+  const year_month_day date{year(year_number - cycles * kCycleYears), month(static_cast<unsigned>(month_number)),
                             day(static_cast<unsigned>(day_number))};
   if (!in.good_to_the_end() || !date.ok()) { return std::nullopt; }
-  return Instant{sys_days(date) + hour + minute + second - offset, fraction};
+  const sys_seconds whole = sys_days(date) + cycles * kCycle + hour + minute + second - offset;
+  const bool fits = whole >= ceil<seconds>(ValidTime::min()) && whole < floor<seconds>(ValidTime::max());
+  return fits ? std::optional(Instant{whole, fraction}) : std::nullopt;
 }
 
 template <class Time>

@@ -11,7 +11,8 @@
 namespace tidemark::command {
 
 // Reads a time as RFC 3339 writes it, such as 2011-10-01T00:38:44.546+02:00, with any offset and up to nine digits of
-// fraction. What is finer than a microsecond is cut off. Nothing if it is not one.
+// fraction; or with a year as format_time writes those that four digits cannot say. What is finer than a microsecond is
+// cut off. Nothing if it is not one.
 [[nodiscard]] std::optional<ValidTime> parse_time(std::string_view text);
 
 // The same for a recorded time, to the nanosecond. A time outside of those that a recorded time can have (1677 to 2262)
