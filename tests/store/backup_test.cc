@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/recovery/verify.h"
+#include "tests/sampled.h"
 #include "tests/store/index_life.h"
 #include "tests/store/support.h"
 
@@ -119,7 +120,7 @@ TEST(BackupTest, OfWhatIsDurableAlone) {
 }
 
 TEST(BackupTest, AnyLifeAgainAndAgain) {
-  for (std::uint64_t seed = 0; seed < 60; ++seed) {
+  for (std::uint64_t seed = 0; seed < sampled(60); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     IndexedLife life(seed);
     life.open();
@@ -344,7 +345,7 @@ TEST(BackupTest, CutShortAnywhere) {
     for (const SealedSegments sealed : {SealedSegments::kCopied, SealedSegments::kLinked}) {
       const BackupOptions options{.incremental = earlier, .sealed = sealed, .verify = false};
       std::uint64_t points = 0;
-      for (bool reached = true; reached; ++points) {
+      for (bool reached = true; reached; points += kSampleStep) {
         for (const double keep : {0.0, 0.5, 1.0}) {
           Scene scene(earlier);
           scene.files.set_fault_rule([&](const platform::SeamCall& call) -> std::optional<platform::SeamFault> {
@@ -368,7 +369,7 @@ TEST(BackupTest, CutShortAnywhere) {
 // Everything done stays, nothing goes on: SIGKILL.
 TEST(BackupTest, KilledAnywhere) {
   for (const bool earlier : {false, true}) {
-    for (std::uint64_t n = 1;; ++n) {
+    for (std::uint64_t n = 1;; n += kSampleStep) {
       Scene scene(earlier);
       bool killed = false;
       scene.files.set_fault_rule([&](const platform::SeamCall& call) -> std::optional<platform::SeamFault> {
@@ -389,7 +390,7 @@ TEST(BackupTest, KilledAnywhere) {
 TEST(BackupTest, AnErrorAnywhere) {
   for (const bool earlier : {false, true}) {
     for (const int number : {EIO, ENOSPC, ENOMEM}) {
-      for (std::uint64_t n = 1;; ++n) {
+      for (std::uint64_t n = 1;; n += kSampleStep) {
         Scene scene(earlier);
         bool reached = false;
         scene.files.set_fault_rule([&](const platform::SeamCall& call) -> std::optional<platform::SeamFault> {

@@ -17,6 +17,7 @@
 #include "engine/store/copies.h"
 #include "engine/store/extractor.h"
 #include "engine/store/salvager.h"
+#include "tests/sampled.h"
 #include "tests/store/index_life.h"
 #include "tests/store/support.h"
 
@@ -125,7 +126,7 @@ TEST(ExtractTest, HasWholeStreamsAsTheyAre) {
 }
 
 TEST(ExtractTest, AnyLifeAndQuery) {
-  for (std::uint64_t seed = 0; seed < 50; ++seed) {
+  for (std::uint64_t seed = 0; seed < sampled(50); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     IndexedLife life(seed);
     life.open();
@@ -253,7 +254,7 @@ TEST(ExtractTest, DamageToTheOriginalPositionsIsToldAndHitsNothingElse) {
 TEST(ExtractTest, CutShortOrFailedAnywhere) {
   for (const int fault : {0, EIO, ENOSPC, ENOMEM}) {
     std::uint64_t points = 0;
-    for (bool reached = true; reached; ++points) {
+    for (bool reached = true; reached; points += kSampleStep) {
       SCOPED_TRACE("call " + std::to_string(points) + " fault " + std::to_string(fault));
       World world;
       std::vector<OwnedEvent> expected;

@@ -17,6 +17,7 @@
 #include "engine/recovery/verify.h"
 #include "engine/store/copies.h"
 #include "engine/store/salvager.h"
+#include "tests/sampled.h"
 #include "tests/store/index_life.h"
 #include "tests/store/support.h"
 
@@ -133,7 +134,7 @@ std::vector<std::uint64_t> edges_of(const Store& store) {
 
 TEST(ForkTest, AnyLifeAndForksOfForks) {
   std::uint64_t index_files = 0;
-  for (std::uint64_t seed = 0; seed < 40; ++seed) {
+  for (std::uint64_t seed = 0; seed < sampled(40); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     IndexedLife life(seed);
     life.open();
@@ -181,7 +182,7 @@ TEST(ForkTest, AnyLifeAndForksOfForks) {
       from = into;
     }
   }
-  EXPECT_GT(index_files, 40u) << "index files of what is shared come along";
+  EXPECT_GT(index_files, sampled(40)) << "index files of what is shared come along";
 }
 
 TEST(ForkTest, OnlyAtTheEdgeOfABatch) {
@@ -349,7 +350,7 @@ TEST(ForkTest, CutShortOrFailedAnywhere) {
   for (const SealedSegments sealed : {SealedSegments::kLinked, SealedSegments::kCopied}) {
     for (const int fault : faults) {
       std::uint64_t points = 0;
-      for (bool reached = true; reached; ++points) {
+      for (bool reached = true; reached; points += kSampleStep) {
         SCOPED_TRACE("call " + std::to_string(points) + " fault " + std::to_string(fault));
         Fixed world;
         const std::uint64_t first = world.files.calls();

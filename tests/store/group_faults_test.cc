@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/format/group_file.h"
+#include "tests/sampled.h"
 #include "tests/store/group_support.h"
 
 namespace tidemark {
@@ -226,7 +227,7 @@ void expect_nothing_lost(World& world, Store& store, const Script& script, bool 
 TEST(GroupFaults, ACrashOrAnErrorAtEveryCallLosesNothing) {
   enum class Fault { kKill, kPower, kError, kNoSpace };
   for (const Fault fault : {Fault::kKill, Fault::kPower, Fault::kError, Fault::kNoSpace}) {
-    for (std::uint64_t at = 1;; ++at) {
+    for (std::uint64_t at = 1;; at += kSampleStep) {
       World world;
       Store store = world.open();
       for (int i = 0; i < 12; ++i) { must(append(store, "a-" + std::to_string(i % 4), "x")); }
@@ -261,7 +262,7 @@ TEST(GroupFaults, ACrashOrAnErrorAtEveryCallLosesNothing) {
 // What a killed process leaves shows, and may be on no disk. Who goes on from it, and is told that it outlives a loss
 // of power, must be right.
 TEST(GroupFaultsOfTwo, AKillAndThenAPowerLossLoseNothingThatWasFlushed) {
-  for (std::uint64_t killed_at = 1;; ++killed_at) {
+  for (std::uint64_t killed_at = 1;; killed_at += kSampleStep) {
     World world;
     std::optional<Store> store = world.open(tiny_segments());
     for (int i = 0; i < 6; ++i) { must(append(*store, "a-" + std::to_string(i), "x")); }

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/sampled.h"
 #include "tests/store/support.h"
 
 namespace tidemark {
@@ -250,7 +251,8 @@ class Model {
 TEST(GroupModel, NothingIsLostAndNothingComesOutOfOrder) {
   std::uint64_t redelivered = 0;
   const char* const text = std::getenv("TIDEMARK_GROUP_SEEDS");
-  const auto seeds = static_cast<std::uint32_t>(text != nullptr ? std::atoi(text) : 40);
+  const auto seeds =
+      static_cast<std::uint32_t>(text != nullptr ? static_cast<std::uint64_t>(std::atoi(text)) : sampled(40));
   for (std::uint32_t seed = 1; seed <= seeds && !testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Model model(seed);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "engine/format/index_file.h"
+#include "tests/sampled.h"
 #include "tests/store/index_life.h"
 
 namespace tidemark {
@@ -22,7 +23,7 @@ using Life = IndexedLife;
 
 TEST(IndexFiles, AnswerAsTheLogDoesThroughKillsAndPowerLosses) {
   std::uint64_t with_files = 0;
-  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+  for (std::uint64_t seed = 1; seed <= sampled(40); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Life life(seed);
     life.open();
@@ -67,12 +68,12 @@ TEST(IndexFiles, AnswerAsTheLogDoesThroughKillsAndPowerLosses) {
     life.expect_right();
     if (testing::Test::HasFatalFailure()) { return; }
   }
-  EXPECT_GT(with_files, 40U);
+  EXPECT_GT(with_files, sampled(40));
 }
 
 // Whatever becomes of the index files, the store opens and answers as before, and has files again after it.
 TEST(IndexFiles, CostATimeAndNothingElseWhenTheyAreLostOrDamaged) {
-  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+  for (std::uint64_t seed = 1; seed <= sampled(60); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Life life(seed);
     life.open();
@@ -224,7 +225,7 @@ TEST(IndexFiles, AnOpeningReadsTheEndOfTheLogAlone) {
 
 // A file in the middle that is lost, or that an opening cannot use, costs its part of the log: those behind it stay.
 TEST(IndexFiles, OneInTheMiddleCostsItsPartAlone) {
-  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+  for (std::uint64_t seed = 1; seed <= sampled(8); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Life life(seed);
     life.world.index.merge_runs = 1000;

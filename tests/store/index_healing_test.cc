@@ -13,6 +13,7 @@
 #include "engine/recovery/index_files.h"
 #include "engine/recovery/index_healer.h"
 #include "index/run_format.h"
+#include "tests/sampled.h"
 #include "tests/store/index_life.h"
 
 namespace tidemark {
@@ -67,7 +68,8 @@ TEST(IndexHealing, AChangedByteCostsNoAnswer) {
     for (std::size_t file = 0; file < life.whole().size(); ++file) {
       const std::uint64_t size = life.whole()[file].second.size();
       // Behind the header and before the checksums of the windows, of which there is one.
-      for (std::uint64_t at = index::kRunHeaderBytes; at + sizeof(std::uint64_t) < size; at += 1 + life.pick(200)) {
+      for (std::uint64_t at = index::kRunHeaderBytes; at + sizeof(std::uint64_t) < size;
+           at += kSampleStep * (1 + life.pick(200))) {
         SCOPED_TRACE("file " + std::to_string(file) + " byte " + std::to_string(at));
         life.flip(file, at);
         life.expect_healed();
@@ -99,7 +101,7 @@ TEST(IndexHealing, OneWindowOfMany) {
   const auto whole = world.contents(path);
   ASSERT_GT(whole.size(), 3 * index::kWindowBytes);
   for (std::uint64_t at = index::kRunHeaderBytes; at < whole.size() - index::kWindowBytes;
-       at += index::kWindowBytes / 2) {
+       at += kSampleStep * index::kWindowBytes / 2) {
     SCOPED_TRACE(at);
     auto bytes = whole;
     bytes[at] ^= std::byte{0x80};

@@ -17,6 +17,7 @@
 #include "engine/store/copies.h"
 #include "engine/store/extractor.h"
 #include "engine/store/salvager.h"
+#include "tests/sampled.h"
 #include "tests/store/support.h"
 
 namespace tidemark {
@@ -552,7 +553,7 @@ void live(std::uint64_t seed, std::uint64_t first_end, End how) {
 }
 
 TEST(PipelineFaults, ALossOfPowerAtEachCallDoublesAndLosesNothing) {
-  for (std::uint64_t n = 1; n <= 80 && !testing::Test::HasFailure(); ++n) {
+  for (std::uint64_t n = 1; n <= 80 && !testing::Test::HasFailure(); n += kSampleStep) {
     for (std::uint64_t seed = 1; seed <= 4; ++seed) {
       SCOPED_TRACE("call " + std::to_string(n) + " seed " + std::to_string(seed));
       live(seed, n, End::kPower);
@@ -561,7 +562,7 @@ TEST(PipelineFaults, ALossOfPowerAtEachCallDoublesAndLosesNothing) {
 }
 
 TEST(PipelineFaults, AKillAtEachCallDoublesAndLosesNothing) {
-  for (std::uint64_t n = 1; n <= 80 && !testing::Test::HasFailure(); ++n) {
+  for (std::uint64_t n = 1; n <= 80 && !testing::Test::HasFailure(); n += kSampleStep) {
     for (std::uint64_t seed = 1; seed <= 4; ++seed) {
       SCOPED_TRACE("call " + std::to_string(n) + " seed " + std::to_string(seed));
       live(seed, n, End::kKill);
@@ -570,7 +571,7 @@ TEST(PipelineFaults, AKillAtEachCallDoublesAndLosesNothing) {
 }
 
 TEST(PipelineFaults, AnErrorAtEachCallDoublesAndLosesNothing) {
-  for (std::uint64_t n = 1; n <= 80 && !testing::Test::HasFailure(); ++n) {
+  for (std::uint64_t n = 1; n <= 80 && !testing::Test::HasFailure(); n += kSampleStep) {
     for (std::uint64_t seed = 1; seed <= 4; ++seed) {
       SCOPED_TRACE("call " + std::to_string(n) + " seed " + std::to_string(seed));
       live(seed, n, End::kError);

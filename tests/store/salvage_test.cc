@@ -11,6 +11,7 @@
 
 #include "engine/store/salvager.h"
 #include "tests/engine/recovery/sample_store.h"
+#include "tests/sampled.h"
 
 namespace tidemark {
 namespace {
@@ -402,7 +403,7 @@ TEST(RepairTest, HostilePositions) {
 // Several places at once, anywhere but in what names the log.
 TEST(RepairTest, AnyDamage) {
   std::mt19937_64 random(11);
-  for (int round = 0; round < 300; ++round) {
+  for (std::uint64_t round = 0; round < sampled(300); ++round) {
     SampleStore store(round % 2 == 0);
     const std::uint64_t places = 1 + random() % 6;
     for (std::uint64_t i = 0; i < places; ++i) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/sampled.h"
 #include "tests/store/random_events.h"
 
 namespace tidemark {
@@ -123,7 +124,7 @@ void expect_as_naive(const Store& store, RandomTimes& random, int rounds) {
 }
 
 TEST(TimeTest, AsNaive) {
-  for (std::uint32_t seed = 1; seed <= 8; ++seed) {
+  for (std::uint32_t seed = 1; seed <= sampled(8); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     World world;
     if (seed % 2 == 0) { world.index.table_events = 64; }
@@ -142,7 +143,7 @@ TEST(TimeTest, AsNaive) {
 
 // What a list says of a time is what the events up to it come to.
 TEST(TimeTest, ListsAsNaive) {
-  for (std::uint32_t seed = 1; seed <= 4; ++seed) {
+  for (std::uint32_t seed = 1; seed <= sampled(4); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     World world;
     if (seed % 2 == 0) { world.index.table_events = 64; }
