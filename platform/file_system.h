@@ -35,7 +35,8 @@ class File {
   virtual ~File() = default;
   // Reads up to into.size() bytes; fewer at the end of the file (0 past it), or when the system gives fewer.
   [[nodiscard]] virtual Result<std::size_t> pread(std::span<std::byte> into, std::uint64_t offset) = 0;
-  // Says that this range is going to be read, so that the system can bring it in meanwhile. Only a wish: it cannot fail.
+  // Says that this range is going to be read, so that the system can bring it in meanwhile. Only a wish: it cannot
+  // fail.
   virtual void will_read(std::uint64_t offset, std::uint64_t length) = 0;
   // Writes the parts one after the other from offset on. May write fewer bytes than asked: gives how many. At most
   // kPartsMax parts a call.
