@@ -67,7 +67,12 @@ class RealFile final : public File {
   }
 
   void will_read(std::uint64_t offset, std::uint64_t length) override {
-    (void)::posix_fadvise(number(), static_cast<off_t>(offset), static_cast<off_t>(length), POSIX_FADV_WILLNEED);
+    // Of one wish Linux grants no more than its read-ahead window, or what the disk takes at once.
+    constexpr std::uint64_t kWishBytes = std::uint64_t{512} << 10U;
+    for (std::uint64_t end = offset + length; offset < end; offset += kWishBytes) {
+      const auto some = static_cast<off_t>(std::min(kWishBytes, end - offset));
+      if (::posix_fadvise(number(), static_cast<off_t>(offset), some, POSIX_FADV_WILLNEED) != 0) { return; }
+    }
   }
 
   Result<std::size_t> pwritev(std::span<const std::span<const std::byte>> parts, std::uint64_t offset) override {
