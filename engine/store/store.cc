@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/commit/batch_access.h"
+#include "engine/recovery/dump.h"
 #include "engine/recovery/index_check.h"
 #include "engine/recovery/verify.h"
 #include "engine/store/copies.h"
@@ -282,6 +283,23 @@ Result<ExtractReport> extract(const std::filesystem::path& folder, const Query& 
 Result<VerifyReport> verify(const std::filesystem::path& folder,
                             const std::function<void(std::uint64_t done, std::uint64_t all)>& progress) {
   return engine::verify_store(folder, real_environment(), progress);
+}
+
+Status dump_segment(const std::filesystem::path& file, const std::function<bool(const SegmentPiece&)>& visit) {
+  try {
+    return engine::dump_segment(platform::real_file_system(), file, visit);
+  } catch (const std::bad_alloc&) { return std::unexpected(Error(ErrorCode::kOutOfMemory, "out of memory")); }
+}
+
+std::string_view to_string(SegmentPiece::Kind kind) {
+  switch (kind) {
+    case SegmentPiece::Kind::kHeader: return "header";
+    case SegmentPiece::Kind::kFrame: return "frame";
+    case SegmentPiece::Kind::kZeros: return "zeros";
+    case SegmentPiece::Kind::kUnknown: return "unknown";
+    case SegmentPiece::Kind::kFooter: return "footer";
+  }
+  return "?";
 }
 
 Result<IndexReport> check_index(const std::filesystem::path& folder,

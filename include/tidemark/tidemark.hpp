@@ -8,6 +8,7 @@
 #include "tidemark/checkpoint.hpp"
 #include "tidemark/cursor.hpp"
 #include "tidemark/decide.hpp"
+#include "tidemark/dump.hpp"
 #include "tidemark/error.hpp"
 #include "tidemark/event.hpp"
 #include "tidemark/expect.hpp"

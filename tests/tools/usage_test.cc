@@ -16,9 +16,9 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-const std::vector<std::string> kSubcommands = {"import",     "append", "read", "history", "get",    "streams",
-                                               "categories", "types",  "tags", "stat",    "verify", "recover",
-                                               "repair",     "backup", "fork", "extract", "export", "tail"};
+const std::vector<std::string> kSubcommands = {
+    "import", "append",  "read",   "history", "get",  "streams", "categories", "types", "tags", "stat",
+    "verify", "recover", "repair", "backup",  "fork", "extract", "export",     "dump",  "tail"};
 
 TEST(Usage, HelpNamesEverySubcommandAndTheExitCodes) {
   const Ran ran = run({"--help"});

@@ -84,7 +84,10 @@ void add_import(CLI::App& app, ImportOptions& options, Run& run) {
          "auto: a bar on a terminal; plain: \"acknowledged N\" on stderr after every batch; never")
       ->check(CLI::IsMember({"auto", "plain", "never"}));
   add_json(sub, options.json, "Print the summary as one JSON object");
-  sub.callback([&] { run = [&] { return run_import(options); }; });
+  sub.callback([&] {
+    options.batch_given = sub.count("--batch") > 0;
+    run = [&] { return run_import(options); };
+  });
 }
 
 void add_append(CLI::App& app, AppendCommandOptions& options, Run& run) {
@@ -401,6 +404,21 @@ void add_export(CLI::App& app, ExportOptions& options, Run& run) {
   sub.callback([&] { run = [&] { return run_export(options); }; });
 }
 
+void add_dump(CLI::App& app, DumpOptions& options, Run& run) {
+  CLI::App& sub = *app.add_subcommand("dump", "Print what stands in a segment file, byte for byte, whatever its state");
+  sub.add_option("SEGMENT", options.file, "A segment file of a store")->required();
+  sub.add_flag("--bytes", options.bytes, "Print the bytes of each piece too, in hexadecimal");
+  add_json(sub, options.json, "Print one JSON object a piece");
+  sub.footer(
+      "Example:\n"
+      "  tidemark dump bank/segment-0000000001.log --bytes\n\n"
+      "Header, frames with their events, zeros, footer and what belongs to nothing, in the order of the file, each "
+      "with\n"
+      "what is wrong with it. The names of the fields are those of docs/format. The rest of the store is not looked "
+      "at.");
+  sub.callback([&] { run = [&] { return run_dump(options); }; });
+}
+
 // What is wrong with the subcommand of a command line that was refused; empty if something else is. The parser itself
 // says that one is required, whatever stands in its place.
 std::string subcommand_error(const CLI::App& app, const std::string& call) {
@@ -439,6 +457,7 @@ ExitCode run_command(int argc, char** argv) {
   ForkCommandOptions fork;
   ExtractCommandOptions extract;
   ExportOptions exported;
+  DumpOptions dump;
   Run run;
 
   CLI::App app("An embeddable event store: one ordered, durable log of events, in streams", "tidemark");
@@ -467,6 +486,7 @@ ExitCode run_command(int argc, char** argv) {
   add_plain(app, "verify", "Read every byte of the store and name what is damaged; changes nothing",
             "tidemark verify bank", "Print one JSON object", plain, &run_verify, run);
   add_index(app, plain, run);
+  add_dump(app, dump, run);
   add_recover(app, recover, run);
   add_repair(app, repair, run);
   add_backup(app, backup, run);

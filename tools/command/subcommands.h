@@ -23,6 +23,7 @@ struct ImportOptions {
   StorePlace store;
   std::string file;
   std::uint64_t batch = 1000;
+  bool batch_given = false;
   std::optional<std::string> recorded_from;  // the field that says when a line was recorded
   bool keep_recorded = false;                // the same with the field that an export has for it
   Progress::Mode progress = Progress::Mode::kAuto;
@@ -156,6 +157,13 @@ struct ExportOptions {
   bool overwrite = false;
 };
 [[nodiscard]] Outcome<ExitCode> run_export(const ExportOptions& options);
+
+struct DumpOptions {
+  std::string file;
+  bool bytes = false;
+  bool json = false;
+};
+[[nodiscard]] Outcome<ExitCode> run_dump(const DumpOptions& options);
 
 struct ExtractCommandOptions {
   ReadCommandOptions which;  // its query
