@@ -81,8 +81,10 @@ class Export : public ::testing::Test {
     append("2", {}, ValidTime(sys_days(year(-4000) / 12 / 31)) - std::chrono::microseconds(1));
     append("3", {}, ValidTime(sys_days(year(12'000) / 1 / 1)));
     append("4", {}, ValidTime(sys_days(year(1969) / 12 / 31)) + std::chrono::microseconds(999'999));
-    append("5", {}, ValidTime::min() + std::chrono::seconds(2));
-    append("6", {}, ValidTime::max() - std::chrono::seconds(2));
+    append("5", {}, ValidTime::min());
+    append("6", {}, ValidTime::max());
+    append("7", {}, ValidTime::min() + std::chrono::microseconds(224'192));
+    append("8", {}, ValidTime::max() - std::chrono::microseconds(775'808));
     ASSERT_TRUE(store.close());
   }
   std::vector<std::string> names_in_folder() const {
@@ -108,7 +110,7 @@ TEST_F(Export, EveryByteOfEveryEventComesBack) {
   append_all_kinds();
   const Ran ran = run({"export", store_, file_});
   ASSERT_EQ(ran.exit_code, 0) << ran.err;
-  EXPECT_EQ(ran.out, "30 events in " + file_ + "\n");
+  EXPECT_EQ(ran.out, "32 events in " + file_ + "\n");
   EXPECT_THAT(ran.err, IsEmpty());
   ASSERT_EQ(run({"import", copy_, file_}).exit_code, 0);
   expect_same(events(copy_), events(store_), false);
@@ -120,7 +122,7 @@ TEST_F(Export, EveryByteOfEveryEventComesBack) {
   expect_same(events(kept), events(store_), true);
   EXPECT_EQ(contents(file_), lines.out);
   // Repeating it doubles nothing.
-  EXPECT_EQ(run({"import", kept, file_, "--json"}).json()["skipped"], 30);
+  EXPECT_EQ(run({"import", kept, file_, "--json"}).json()["skipped"], 32);
 }
 
 TEST_F(Export, OfAnEmptyStoreIsAnEmptyFile) {
@@ -168,14 +170,83 @@ TEST_F(Export, AFileAppearsWholeAndTakesNobodysPlace) {
   for (const char* const name : {"folder", "link"}) {
     const Ran ran = run({"export", store_, folder_ / name, "--overwrite"});
     EXPECT_EQ(ran.exit_code, 2) << name;
-    EXPECT_THAT(ran.err, HasSubstr("no file to be replaced")) << name;
+    EXPECT_THAT(ran.err, HasSubstr("no regular file")) << name;
   }
   EXPECT_TRUE(std::filesystem::is_symlink(folder_ / "link"));
   EXPECT_EQ(run({"export", store_, ""}).exit_code, 2);
+  EXPECT_EQ(run({"export", store_, folder_ / "new/"}).exit_code, 2);
+  for (const char* const inner : {"store/super-a", "store/new", "folder/../store/new"}) {
+    const Ran ran = run({"export", store_, folder_ / inner, "--overwrite"});
+    EXPECT_EQ(ran.exit_code, 2) << inner;
+    EXPECT_THAT(ran.err, HasSubstr("in the store's own folder")) << inner;
+  }
   EXPECT_EQ(run({"export", store_, folder_ / "not-there/out"}).exit_code, 5);
   EXPECT_EQ(run({"export", folder_ / "no-store", folder_ / "other"}).exit_code, 5);
   EXPECT_EQ(names_in_folder(), (std::vector<std::string>{"folder", "link", "out.jsonl", "store"}))
       << "nothing is left of what failed";
+}
+
+TEST_F(Export, AFullDiskLeavesNothingAndTakesNothing) {
+  append_all_kinds();
+  std::string large;
+  for (int i = 0; i < 20'000; ++i) { large += R"({"stream":"l","type":"T","data":)" + std::to_string(i) + "}\n"; }
+  ASSERT_EQ(run({"import", store_, folder_.file("large.jsonl", large)}).exit_code, 0);
+  const std::string mine = folder_.file("mine.jsonl", "mine");
+  std::filesystem::permissions(mine, std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  const auto limited = [&](const std::string& file) {
+    // A file may have 1 MiB, and the export has more.
+    const std::string call =
+        std::string("ulimit -f 1024; exec \"") + TIDEMARK_COMMAND + "\" export \"$0\" \"$1\" --overwrite";
+    return run({"-c", call, store_, file}, {.program = "/bin/bash"});
+  };
+  for (const std::string& file : {mine, file_}) {
+    const Ran ran = limited(file);
+    EXPECT_EQ(ran.exit_code, 5) << ran.out << ran.err;
+    EXPECT_THAT(ran.err, HasSubstr(file + ": "));
+  }
+  EXPECT_EQ(contents(mine), "mine");
+  EXPECT_EQ(names_in_folder(), (std::vector<std::string>{"large.jsonl", "mine.jsonl", "store"}));
+  // With room the file is replaced, and stays as private as it was.
+  ASSERT_EQ(run({"export", store_, mine, "--overwrite"}).exit_code, 0);
+  EXPECT_GT(contents(mine).size(), 1U << 20U);
+  EXPECT_EQ(std::filesystem::status(mine).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  EXPECT_EQ(names_in_folder(), (std::vector<std::string>{"large.jsonl", "mine.jsonl", "store"}));
+}
+
+// However many they were: a second batch could not have the time of the first.
+TEST_F(Export, WhatWasRecordedTogetherStaysTogether) {
+  {
+    Store store = open(store_);
+    for (const int events : {2'500, 3, 1'001}) {
+      Batch batch;
+      for (int i = 0; i < events; ++i) { batch.to("s").add({.type = "T", .data = as_bytes("1")}); }
+      ASSERT_TRUE(store.append(batch));
+    }
+    ASSERT_TRUE(store.close());
+  }
+  ASSERT_EQ(run({"export", store_, file_}).exit_code, 0);
+  ASSERT_EQ(run({"import", copy_, file_, "--keep-recorded"}).exit_code, 0);
+  expect_same(events(copy_), events(store_), true);
+  EXPECT_EQ(run({"import", copy_, file_, "--keep-recorded", "--batch", "10"}).exit_code, 2);
+}
+
+TEST_F(Export, ASuspectEndIsDecidedOnFirst) {
+  append_all_kinds();
+  const std::string segment = store_ + "/segment-0000000001.log";
+  std::string bytes = contents(segment);
+  // Behind the last frame something stands that is no frame.
+  const std::size_t end = bytes.find_last_not_of('\0') + 1;
+  bytes.replace((end + 511) / 512 * 512 + 1024, 64, 64, 'x');
+  std::ofstream(segment, std::ios::binary) << bytes;
+  ASSERT_EQ(run({"recover", store_}).exit_code, 1);
+  const Ran ran = run({"export", store_, file_});
+  EXPECT_EQ(ran.exit_code, 1);
+  EXPECT_THAT(ran.err, HasSubstr("suspect end"));
+  EXPECT_FALSE(std::filesystem::exists(file_));
+  EXPECT_EQ(run({"export", store_}).out, "");
+  ASSERT_EQ(run({"recover", store_, "--accept-suspect-tail"}).exit_code, 0);
+  EXPECT_EQ(run({"export", store_, file_}).exit_code, 0);
 }
 
 TEST_F(Export, WhatIsDamagedIsTold) {

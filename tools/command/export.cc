@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <filesystem>
 #include <fmt/format.h>
 #include <optional>
 #include <string>
+#include <system_error>
 
 #include "tidemark/tidemark.hpp"
 #include "tools/command/export_line.h"
@@ -14,6 +17,16 @@
 #include "tools/command/subcommands.h"
 
 namespace tidemark::command {
+namespace {
+
+bool lies_in(const std::filesystem::path& file, const std::filesystem::path& folder) {
+  std::error_code error;
+  const auto inner = std::filesystem::weakly_canonical(std::filesystem::absolute(file, error).parent_path(), error);
+  const auto outer = std::filesystem::weakly_canonical(std::filesystem::absolute(folder, error), error);
+  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+}
+
+}  // namespace
 
 Outcome<ExitCode> run_export(const ExportOptions& options) {
   const Outcome<Query> query = read_query(options.which);
@@ -22,8 +35,17 @@ Outcome<ExitCode> run_export(const ExportOptions& options) {
   if (!how) { return std::unexpected(how.error()); }
   const Outcome<Store> store = open_to_read(options.which.store);
   if (!store) { return std::unexpected(store.error()); }
+  // What nobody has decided on may be events: a file without them would look like all.
+  if (store->recovery().kind == RecoveryKind::kSuspect) {
+    return std::unexpected(Failure(exit_code(ErrorCode::kSuspectTail),
+                                   "an export would leave the suspect end of the log out: decide on it first "
+                                   "(tidemark recover), or repair the store into a new one and export that"));
+  }
   std::optional<LineWriter> file;
   if (options.file != "-") {
+    if (lies_in(options.file, options.which.store.folder)) {
+      return bad_input(options.file + ": an export cannot lie in the store's own folder");
+    }
     Outcome<LineWriter> opened = LineWriter::open(options.file, options.overwrite);
     if (!opened) { return std::unexpected(std::move(opened.error())); }
     file.emplace(*std::move(opened));

@@ -40,6 +40,9 @@ Outcome<ExitCode> run_import(const ImportOptions& options) {
   if (options.recorded_from && options.keep_recorded) {
     return bad_input("--keep-recorded is --recorded-from recorded: give one of them");
   }
+  if (options.keep_recorded && options.batch_given) {
+    return bad_input("--batch does not go with --keep-recorded: what was recorded together stays together");
+  }
   const std::string recorded_field = options.keep_recorded ? "recorded" : options.recorded_from.value_or("");
   Outcome<LineReader> lines = LineReader::open(options.file);
   if (!lines) { return std::unexpected(std::move(lines.error())); }
@@ -47,7 +50,9 @@ Outcome<ExitCode> run_import(const ImportOptions& options) {
   if (!store) { return std::unexpected(std::move(store.error())); }
 
   const auto started = std::chrono::steady_clock::now();
-  Importer importer(*store, *lines, options.batch, options.progress, recorded_field);
+  // What was recorded together stays one batch: a second one could not have the same time.
+  const std::uint64_t batch = options.keep_recorded ? UINT64_MAX : options.batch;
+  Importer importer(*store, *lines, batch, options.progress, recorded_field);
   Outcome<void> done = importer.run();
   importer.wipe_progress();
   if (!done) {

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <optional>
+#include <random>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
@@ -16,58 +18,81 @@ namespace {
 
 constexpr unsigned kChunkBytes = 256U << 10U;
 
-std::string temporary_of(const std::string& file) { return fmt::format("{}.part-{}", file, ::getpid()); }
+std::filesystem::path folder_of(const std::filesystem::path& file) {
+  return file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+}
 
-Failure failure_of(const std::string& file, int number) {
-  return {ExitCode::kFailed, fmt::format("{}: {}", file, std::generic_category().message(number))};
+// Short, since the file's own name may be as long as a name can be.
+std::filesystem::path temporary_for(const std::filesystem::path& file) {
+  return folder_of(file) / fmt::format(".tidemark-{:08x}.part", std::random_device()());
+}
+
+std::unexpected<Failure> is_there(const std::filesystem::path& file) {
+  return bad_input(fmt::format("{}: is there already; --overwrite replaces a file", file.string()));
+}
+
+// What a file may be replaced that is there: its mode; nothing if there is none.
+Outcome<std::optional<mode_t>> look_at(const std::filesystem::path& file) {
+  struct stat about = {};
+  if (::lstat(file.c_str(), &about) != 0) { return std::nullopt; }
+  if (!S_ISREG(about.st_mode)) {
+    return bad_input(fmt::format("{}: is no regular file (- is the standard output)", file.string()));
+  }
+  return about.st_mode & 07777U;
 }
 
 }  // namespace
 
 void LineWriter::Close::operator()(gzFile_s* file) const { gzclose_w(file); }
 
-LineWriter::LineWriter(gzFile_s* packed, int descriptor, std::string file, bool overwrite)
-    : packed_(packed), descriptor_(descriptor), file_(std::move(file)), overwrite_(overwrite) {}
-
 LineWriter::LineWriter(LineWriter&& other) noexcept
     : packed_(std::move(other.packed_)),
-      descriptor_(other.descriptor_),
-      file_(std::exchange(other.file_, {})),
-      overwrite_(other.overwrite_) {}
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      file_(std::move(other.file_)),
+      temporary_(std::exchange(other.temporary_, {})),
+      replaces_(other.replaces_) {}
 
 LineWriter::~LineWriter() {
-  if (file_.empty()) { return; }  // finished, or moved from
   packed_.reset();
-  ::close(descriptor_);
-  ::unlink(temporary_name().c_str());
+  if (descriptor_ >= 0) { ::close(descriptor_); }
+  if (!temporary_.empty()) { ::unlink(temporary_.c_str()); }
 }
 
-Failure LineWriter::failure(int number) const { return failure_of(file_, number); }
+Failure LineWriter::failure(int number) const {
+  return {ExitCode::kFailed, fmt::format("{}: {}", file_.string(), std::generic_category().message(number))};
+}
 
-std::string LineWriter::temporary_name() const { return temporary_of(file_); }
+Outcome<void> LineWriter::open_unnamed(unsigned mode) {
+  descriptor_ = ::open(folder_of(file_).c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
+  if (descriptor_ >= 0) { return {}; }
+  if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL) { return std::unexpected(failure(errno)); }
+  const std::filesystem::path name = temporary_for(file_);
+  descriptor_ = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+  if (descriptor_ < 0) { return std::unexpected(failure(errno)); }
+  temporary_ = name;
+  return {};
+}
 
-Outcome<LineWriter> LineWriter::open(const std::string& file, bool overwrite) {
-  if (file.empty()) { return bad_input("the file has no name"); }
-  struct stat about = {};
-  if (::lstat(file.c_str(), &about) == 0) {
-    if (!S_ISREG(about.st_mode)) { return bad_input(fmt::format("{}: is there, and no file to be replaced", file)); }
-    if (!overwrite) { return bad_input(fmt::format("{}: is there already; --overwrite replaces it", file)); }
-  }
+Outcome<LineWriter> LineWriter::open(const std::filesystem::path& file, bool overwrite) {
+  if (!file.has_filename()) { return bad_input(fmt::format("{}: this is not the name of a file", file.string())); }
+  const auto there = look_at(file);
+  if (!there) { return std::unexpected(there.error()); }
+  if (*there && !overwrite) { return is_there(file); }
   constexpr mode_t kAll = 0666;  // less what the process's mask says
-  const std::string name = temporary_of(file);
-  const int descriptor = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kAll);
-  if (descriptor < 0) { return std::unexpected(failure_of(name, errno)); }
-  const int for_lines = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
-  gzFile_s* const packed = for_lines < 0 ? nullptr : gzdopen(for_lines, file.ends_with(".gz") ? "wb" : "wbT");
-  if (packed == nullptr) {
-    const int number = for_lines < 0 ? errno : ENOMEM;
-    if (for_lines >= 0) { ::close(for_lines); }
-    ::close(descriptor);
-    ::unlink(name.c_str());
-    return std::unexpected(failure_of(name, number));
+  LineWriter writer;
+  writer.file_ = file;
+  writer.replaces_ = there->has_value();
+  if (auto opened = writer.open_unnamed(kAll); !opened) { return std::unexpected(std::move(opened.error())); }
+  if (*there && ::fchmod(writer.descriptor_, **there) != 0) { return std::unexpected(writer.failure(errno)); }
+  const int for_lines = ::fcntl(writer.descriptor_, F_DUPFD_CLOEXEC, 0);
+  if (for_lines < 0) { return std::unexpected(writer.failure(errno)); }
+  writer.packed_.reset(gzdopen(for_lines, file.extension() == ".gz" ? "wb" : "wbT"));
+  if (!writer.packed_) {
+    ::close(for_lines);
+    return std::unexpected(writer.failure(ENOMEM));
   }
-  gzbuffer(packed, kChunkBytes);
-  return LineWriter(packed, descriptor, file, overwrite);
+  gzbuffer(writer.packed_.get(), kChunkBytes);
+  return writer;
 }
 
 Outcome<void> LineWriter::line(std::string_view text) {
@@ -77,20 +102,50 @@ Outcome<void> LineWriter::line(std::string_view text) {
   return {};
 }
 
+// A link never takes the place of another file; a new name does, where it is asked for.
+Outcome<void> LineWriter::take_name() {
+  const auto link_to = [&](const std::filesystem::path& name) {
+    if (!temporary_.empty()) { return ::link(temporary_.c_str(), name.c_str()); }
+    const std::string own = fmt::format("/proc/self/fd/{}", descriptor_);
+    return ::linkat(AT_FDCWD, own.c_str(), AT_FDCWD, name.c_str(), AT_SYMLINK_FOLLOW);
+  };
+  if (!replaces_) {
+    if (link_to(file_) == 0) { return {}; }
+    if (errno == EEXIST) { return is_there(file_); }
+    // A file system without links can give it its name in no other way.
+    const bool has_no_links = errno == EPERM || errno == EOPNOTSUPP;
+    if (temporary_.empty() || !has_no_links) { return std::unexpected(failure(errno)); }
+    const auto there = look_at(file_);
+    if (!there) { return std::unexpected(there.error()); }
+    if (*there) { return is_there(file_); }
+  } else {
+    if (const auto there = look_at(file_); !there) { return std::unexpected(there.error()); }
+    if (temporary_.empty()) {
+      const std::filesystem::path name = temporary_for(file_);
+      if (link_to(name) != 0) { return std::unexpected(failure(errno)); }
+      temporary_ = name;
+    }
+  }
+  if (::rename(temporary_.c_str(), file_.c_str()) != 0) { return std::unexpected(failure(errno)); }
+  temporary_.clear();
+  return {};
+}
+
+Outcome<void> LineWriter::sync_folder() const {
+  const int folder = ::open(folder_of(file_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = folder >= 0 && ::fsync(folder) == 0;
+  const int number = errno;
+  if (folder >= 0) { ::close(folder); }
+  if (!synced) { return std::unexpected(failure(number)); }
+  return {};
+}
+
 Outcome<void> LineWriter::finish() {
   errno = 0;
   if (gzclose_w(packed_.release()) != Z_OK) { return std::unexpected(failure(errno != 0 ? errno : EIO)); }
   if (::fsync(descriptor_) != 0) { return std::unexpected(failure(errno)); }
-  const std::string name = temporary_name();
-  int renamed = ::renameat2(AT_FDCWD, name.c_str(), AT_FDCWD, file_.c_str(), overwrite_ ? 0 : RENAME_NOREPLACE);
-  // Not every file system can refuse to replace.
-  if (renamed != 0 && errno == EINVAL && ::access(file_.c_str(), F_OK) != 0) {
-    renamed = ::rename(name.c_str(), file_.c_str());
-  }
-  if (renamed != 0) { return std::unexpected(failure(errno)); }
-  ::close(descriptor_);
-  file_.clear();
-  return {};
+  if (auto named = take_name(); !named) { return named; }
+  return sync_folder();
 }
 
 }  // namespace tidemark::command

@@ -74,16 +74,40 @@ std::string format_utc(std::chrono::sys_seconds whole, std::chrono::nanoseconds 
                      utc.tm_min, utc.tm_sec, rest.count());
 }
 
+// Not by a difference of times: what is a second before the first that there is cannot be said in their units.
 template <class Time>
 std::string format_any(Time time) {
-  const auto whole = std::chrono::floor<std::chrono::seconds>(time);
-  return format_utc(whole, time - whole);
+  using std::chrono::seconds;
+  const auto since = time.time_since_epoch();
+  auto whole = std::chrono::duration_cast<seconds>(since);
+  auto rest = since % seconds(1);
+  if (rest < rest.zero()) {
+    whole -= seconds(1);
+    rest += seconds(1);
+  }
+  return format_utc(std::chrono::sys_seconds(whole), rest);
 }
 
 struct Instant {
   std::chrono::sys_seconds whole;
   std::chrono::nanoseconds rest;
 };
+
+// Nothing if there is no such valid time: some 292,000 years from 1970.
+std::optional<ValidTime> to_valid(const Instant& instant) {
+  using std::chrono::microseconds;
+  // From zero inward, so that the first second and the last can be had in part.
+  std::int64_t seconds = instant.whole.time_since_epoch().count();
+  std::int64_t rest = std::chrono::floor<microseconds>(instant.rest).count();
+  if (seconds < 0 && rest > 0) {
+    ++seconds;
+    rest -= microseconds::period::den;
+  }
+  std::int64_t all = 0;
+  const bool overflows = __builtin_mul_overflow(seconds, std::int64_t{microseconds::period::den}, &all) ||
+                         __builtin_add_overflow(all, rest, &all);
+  return overflows ? std::nullopt : std::optional(ValidTime(microseconds(all)));
+}
 
 std::optional<Instant> parse_instant(std::string_view text) {
   using namespace std::chrono;
@@ -120,8 +144,8 @@ std::optional<Instant> parse_instant(std::string_view text) {
                             day(static_cast<unsigned>(day_number))};
   if (!in.good_to_the_end() || !date.ok()) { return std::nullopt; }
   const sys_seconds whole = sys_days(date) + cycles * kCycle + hour + minute + second - offset;
-  const bool fits = whole >= ceil<seconds>(ValidTime::min()) && whole < floor<seconds>(ValidTime::max());
-  return fits ? std::optional(Instant{whole, fraction}) : std::nullopt;
+  const Instant instant{whole, fraction};
+  return to_valid(instant) ? std::optional(instant) : std::nullopt;
 }
 
 template <class Time>
@@ -142,8 +166,7 @@ Outcome<std::optional<Time>> time_option(const std::optional<std::string>& text,
 
 std::optional<ValidTime> parse_time(std::string_view text) {
   const auto instant = parse_instant(text);
-  if (!instant) { return std::nullopt; }
-  return instant->whole + std::chrono::floor<std::chrono::microseconds>(instant->rest);
+  return instant ? to_valid(*instant) : std::nullopt;
 }
 
 std::optional<RecordedTime> parse_recorded_time(std::string_view text) {
