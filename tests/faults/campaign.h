@@ -32,8 +32,7 @@ struct Request {
 
   // Nothing was left out by name: then a run must have covered enough.
   [[nodiscard]] bool is_whole() const {
-    return !workload && !call && !recovery_call && !fate && !recovery_fate && !fault && !bytes && !payload &&
-           every == 1;
+    return !workload && !call && !recovery_call && !fate && !recovery_fate && !fault && !bytes && !payload;
   }
 };
 

@@ -159,9 +159,9 @@ Found run_crashes(const Request& request, Counts& counts) {
     add(dry.last + 1);
   };
   if (auto found = run_workloads(request, options, add_pieces, counts)) { return found; }
-  if (request.is_whole() &&
-      (counts[Count::kCrashPoints] < 3 * counts[Count::kSeamCalls] ||
-       counts[Count::kRecoveryCrashPoints] < counts[Count::kSeamCalls] || counts[Count::kTornTails] < 100)) {
+  if (request.is_whole() && (request.every * counts[Count::kCrashPoints] < 3 * counts[Count::kSeamCalls] ||
+                             request.every * counts[Count::kRecoveryCrashPoints] < counts[Count::kSeamCalls] ||
+                             request.every * counts[Count::kTornTails] < 100)) {
     return Finding{"", "too few crash points were met"};
   }
   return std::nullopt;
@@ -208,7 +208,7 @@ Found run_lookalikes(const Request& request, Counts& counts) {
     }
   };
   if (auto found = run_workloads(request, plain, add_pieces, counts)) { return found; }
-  if (request.is_whole() && counts[Count::kComparedVerdicts] < 5000) {
+  if (request.is_whole() && request.every * counts[Count::kComparedVerdicts] < 5000) {
     return Finding{"", "too few verdicts were compared"};
   }
   return std::nullopt;

@@ -198,7 +198,8 @@ Found run_cuts(const Request& request, Counts& counts) {
   };
   if (auto found = run_workloads(request, options, add_pieces, counts)) { return found; }
   if (request.is_whole() &&
-      (counts[Count::kCuts] < 5000 || counts[Count::kSubsets] < 1000 || counts[Count::kTornTails] < 1000)) {
+      (request.every * counts[Count::kCuts] < 5000 || request.every * counts[Count::kSubsets] < 1000 ||
+       request.every * counts[Count::kTornTails] < 1000)) {
     return Finding{"", "too few cuts were made"};
   }
   return std::nullopt;

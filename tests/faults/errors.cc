@@ -169,7 +169,7 @@ Found run_errors(const Request& request, Counts& counts) {
     }
   };
   if (auto found = run_workloads(request, options, add_pieces, counts)) { return found; }
-  if (request.is_whole() && counts[Count::kFaults] < 8 * counts[Count::kSeamCalls]) {
+  if (request.is_whole() && request.every * counts[Count::kFaults] < 8 * counts[Count::kSeamCalls]) {
     return Finding{"", "too few faults were made"};
   }
   return std::nullopt;

@@ -99,8 +99,8 @@ Found run_readers(const Request& request, Counts& counts) {
     }
   };
   if (auto found = run_workloads(request, options, add_pieces, counts)) { return found; }
-  if (request.is_whole() &&
-      (counts[Count::kSyncsFailed] < 2000 || counts[Count::kReadersBeside] < 10 * counts[Count::kSyncsFailed])) {
+  if (request.is_whole() && (request.every * counts[Count::kSyncsFailed] < 2000 ||
+                             counts[Count::kReadersBeside] < 10 * counts[Count::kSyncsFailed])) {
     return Finding{"", "too few syncs were made to fail"};
   }
   return std::nullopt;
