@@ -11,7 +11,6 @@ install(TARGETS tidemark EXPORT tidemarkTargets
   FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT dev)
 install(EXPORT tidemarkTargets NAMESPACE tidemark:: DESTINATION "${tidemark_cmake_folder}" COMPONENT dev)
 
-get_target_property(tidemark_kind tidemark TYPE)
 configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/tidemarkConfig.cmake.in"
   "${CMAKE_CURRENT_BINARY_DIR}/tidemarkConfig.cmake" INSTALL_DESTINATION "${tidemark_cmake_folder}"
   NO_SET_AND_CHECK_MACRO NO_CHECK_REQUIRED_COMPONENTS_MACRO)
@@ -35,22 +34,11 @@ else()
   string(REGEX REPLACE "/$" "" tidemark_pc_up "${tidemark_pc_up}")
   set(tidemark_pc_prefix "\${pcfiledir}/${tidemark_pc_up}")
 endif()
-# A static library is installed without the shared one: whoever links it needs the rest, with and without --static.
-if(tidemark_kind STREQUAL "STATIC_LIBRARY")
-  set(tidemark_pc_requires "Requires: libxxhash\n")
-  set(tidemark_pc_rest " -pthread")
-else()
-  set(tidemark_pc_requires "")
-  set(tidemark_pc_rest "")
-endif()
 configure_file("${CMAKE_CURRENT_LIST_DIR}/tidemark.pc.in" "${CMAKE_CURRENT_BINARY_DIR}/tidemark.pc" @ONLY)
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/tidemark.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT dev)
 
-if(tidemark_kind STREQUAL "STATIC_LIBRARY")
-  install(FILES "${CMAKE_CURRENT_LIST_DIR}/FindxxHash.cmake" DESTINATION "${tidemark_cmake_folder}" COMPONENT dev)
-endif()
 if(TARGET tidemark_command)
-  if(NOT tidemark_kind STREQUAL "STATIC_LIBRARY" AND NOT IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+  if(BUILD_SHARED_LIBS AND NOT IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
     file(RELATIVE_PATH tidemark_up "/${CMAKE_INSTALL_BINDIR}" "/${CMAKE_INSTALL_LIBDIR}")
     set_property(TARGET tidemark_command APPEND PROPERTY INSTALL_RPATH "$ORIGIN/${tidemark_up}")
   endif()
