@@ -15,6 +15,7 @@
 #include "tidemark/error.hpp"
 #include "tidemark/event.hpp"
 #include "tidemark/expect.hpp"
+#include "tidemark/export.hpp"
 #include "tidemark/query.hpp"
 #include "tidemark/types.hpp"
 
@@ -34,7 +35,7 @@ enum class Durability : std::uint8_t {
 // An append of a batch without events is a pure check of its expectations and conditions.
 //
 // Adding to a batch throws std::bad_alloc when memory runs out; the batch is then as it was.
-class Batch {
+class TIDEMARK_API Batch {
  public:
   // One stream of a batch; valid as long as the batch is and has not been moved from.
   class Stream {

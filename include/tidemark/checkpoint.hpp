@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "tidemark/error.hpp"
+#include "tidemark/export.hpp"
 #include "tidemark/types.hpp"
 
 namespace tidemark {
@@ -31,8 +32,8 @@ struct Checkpoint {
 };
 
 // As a text of at most 96 letters, digits, colons and hyphens, the same for the same checkpoint.
-[[nodiscard]] std::string to_string(const Checkpoint& checkpoint);
+[[nodiscard]] TIDEMARK_API std::string to_string(const Checkpoint& checkpoint);
 // What to_string() gave. kInvalidArgument for anything else.
-[[nodiscard]] Result<Checkpoint> parse_checkpoint(std::string_view text);
+[[nodiscard]] TIDEMARK_API Result<Checkpoint> parse_checkpoint(std::string_view text);
 
 }  // namespace tidemark

@@ -11,6 +11,7 @@
 
 #include "tidemark/error.hpp"
 #include "tidemark/event.hpp"
+#include "tidemark/export.hpp"
 #include "tidemark/query.hpp"
 #include "tidemark/types.hpp"
 
@@ -71,7 +72,7 @@ class CursorImpl;
 // Events, one after the other. A cursor shows the log as it was when the read began. It belongs to one thread.
 // When next() gives no event, ask status(): the end of what was asked for is not an error, damage is.
 // A cursor whose store was closed gives kClosed.
-class Cursor {
+class TIDEMARK_API Cursor {
  public:
   Cursor(Cursor&& other) noexcept;
   Cursor& operator=(Cursor&& other) noexcept;

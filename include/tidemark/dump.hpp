@@ -12,6 +12,7 @@
 
 #include "tidemark/error.hpp"
 #include "tidemark/event.hpp"
+#include "tidemark/export.hpp"
 #include "tidemark/types.hpp"
 
 namespace tidemark {
@@ -52,7 +53,7 @@ struct SegmentPiece {
   Bytes raw = {};                        // of all but zeros
 };
 
-[[nodiscard]] std::string_view to_string(SegmentPiece::Kind kind);
+[[nodiscard]] TIDEMARK_API std::string_view to_string(SegmentPiece::Kind kind);
 
 // Tells of every byte of a segment file once, in order, whatever state it is in and without the rest of its store: for
 // people who look for what went wrong. Nothing is repaired and nothing left out; what the medium does not give back
@@ -60,7 +61,7 @@ struct SegmentPiece {
 // frame may then look torn.
 //
 // kNotFound, kIo; kInvalidArgument if the file has neither a segment's name nor its first bytes.
-[[nodiscard]] Status dump_segment(const std::filesystem::path& file,
-                                  const std::function<bool(const SegmentPiece&)>& visit);
+[[nodiscard]] TIDEMARK_API Status dump_segment(const std::filesystem::path& file,
+                                               const std::function<bool(const SegmentPiece&)>& visit);
 
 }  // namespace tidemark

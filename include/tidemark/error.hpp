@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tidemark/expect.hpp"
+#include "tidemark/export.hpp"
 #include "tidemark/types.hpp"
 
 namespace tidemark {
@@ -51,7 +52,7 @@ enum class ErrorCode : std::uint8_t {
 };
 
 // The code's name, such as "version conflict".
-[[nodiscard]] std::string_view to_string(ErrorCode code);
+[[nodiscard]] TIDEMARK_API std::string_view to_string(ErrorCode code);
 
 // One expectation that did not hold.
 struct Conflict {
@@ -71,7 +72,7 @@ struct MatchConflict {
 };
 
 // An error: a stable code, where it happened, and a sentence that a person can act on.
-class [[nodiscard]] Error {
+class [[nodiscard]] TIDEMARK_API Error {
  public:
   Error(ErrorCode code, std::string message) : code_(code), message_(std::move(message)) {}
 
@@ -129,7 +130,7 @@ class [[nodiscard]] Error {
 };
 
 // One line with what the error knows: code, message (which names every conflict), path, segment, offset, errno.
-[[nodiscard]] std::string to_string(const Error& error);
+[[nodiscard]] TIDEMARK_API std::string to_string(const Error& error);
 
 // A value, or why there is none.
 template <class T>

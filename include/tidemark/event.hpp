@@ -9,12 +9,13 @@
 #include <string_view>
 #include <vector>
 
+#include "tidemark/export.hpp"
 #include "tidemark/types.hpp"
 
 namespace tidemark {
 
 // The identity of an event, unique in the whole store: a UUID (RFC 9562).
-class EventId {
+class TIDEMARK_API EventId {
  public:
   static constexpr std::size_t kSize = 16;
 
@@ -38,7 +39,7 @@ class EventId {
 };
 
 // The 36-character text form in lower case.
-[[nodiscard]] std::string to_string(const EventId& id);
+[[nodiscard]] TIDEMARK_API std::string to_string(const EventId& id);
 
 // A fact to append. It only looks at what it names: everything must live until the call that takes it
 // returns (Batch::add and Store::append copy).
@@ -53,7 +54,7 @@ struct NewEvent {
 
 // An event as it stands in the log: a view. What it points to is valid until the next call on the cursor that
 // gave it, or the cursor's end. Copy it (OwnedEvent) to keep it.
-class Event {
+class TIDEMARK_API Event {
  public:
   [[nodiscard]] Position position() const { return position_; }
   [[nodiscard]] std::string_view stream() const { return stream_; }
@@ -88,7 +89,7 @@ class Event {
 };
 
 // A copy of an event that lives as long as you like.
-struct OwnedEvent {
+struct TIDEMARK_API OwnedEvent {
   OwnedEvent() = default;
   explicit OwnedEvent(const Event& event);
 

@@ -4,12 +4,13 @@
 #include <cstdint>
 #include <string>
 
+#include "tidemark/export.hpp"
 #include "tidemark/types.hpp"
 
 namespace tidemark {
 
 // What a writer expects of a stream at the moment its events join it.
-class Expect {
+class TIDEMARK_API Expect {
  public:
   enum class Kind : std::uint8_t { kAny, kNoStream, kStreamExists, kExactly };
 
@@ -37,6 +38,6 @@ class Expect {
 };
 
 // "any", "no stream", "an existing stream" or "version 4".
-[[nodiscard]] std::string to_string(Expect expect);
+[[nodiscard]] TIDEMARK_API std::string to_string(Expect expect);
 
 }  // namespace tidemark

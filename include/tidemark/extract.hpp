@@ -6,6 +6,7 @@
 
 #include "tidemark/backup.hpp"
 #include "tidemark/error.hpp"
+#include "tidemark/export.hpp"
 #include "tidemark/query.hpp"
 
 namespace tidemark {
@@ -30,8 +31,9 @@ struct ExtractReport {
 // something in `into`, or it lies within the store's folder; a query that is refused), kNotFound, kNotAStore,
 // kUnsupportedFormat, kDamaged, kSuspectTail, kNoSpace, kIo. Cut short it leaves a folder with ".unfinished" after its
 // name, which the next attempt clears. progress is told events.
-[[nodiscard]] Result<ExtractReport> extract(const std::filesystem::path& folder, const Query& query,
-                                            const std::filesystem::path& into, const ExtractOptions& options = {},
-                                            const CopyProgress& progress = {});
+[[nodiscard]] TIDEMARK_API Result<ExtractReport> extract(const std::filesystem::path& folder, const Query& query,
+                                                         const std::filesystem::path& into,
+                                                         const ExtractOptions& options = {},
+                                                         const CopyProgress& progress = {});
 
 }  // namespace tidemark

@@ -9,6 +9,7 @@
 
 #include "tidemark/backup.hpp"
 #include "tidemark/error.hpp"
+#include "tidemark/export.hpp"
 #include "tidemark/types.hpp"
 
 namespace tidemark {
@@ -42,7 +43,8 @@ struct ForkReport {
 // something in `into`, or it lies within the store's folder), kLimitExceeded (a fork of a fork of …, 13 deep),
 // kNotFound, kNotAStore, kUnsupportedFormat, kDamaged, kSuspectTail (without `at`), kNoSpace, kIo. A fork that was cut
 // short leaves a folder with ".unfinished" after its name, and the next attempt clears it.
-[[nodiscard]] Result<ForkReport> fork(const std::filesystem::path& folder, const std::filesystem::path& into,
-                                      const ForkOptions& options, const CopyProgress& progress = {});
+[[nodiscard]] TIDEMARK_API Result<ForkReport> fork(const std::filesystem::path& folder,
+                                                   const std::filesystem::path& into, const ForkOptions& options,
+                                                   const CopyProgress& progress = {});
 
 }  // namespace tidemark

@@ -13,6 +13,7 @@
 
 #include "tidemark/error.hpp"
 #include "tidemark/event.hpp"
+#include "tidemark/export.hpp"
 #include "tidemark/query.hpp"
 #include "tidemark/types.hpp"
 
@@ -112,7 +113,7 @@ class MemberImpl;
 // in next(): a member that is not asked for long, or never, keeps its share, and so does a process that hangs; one that
 // ends, or is killed, does not. Once its store is closed, every call gives kClosed, but for flush() and leave(), which
 // still store what was said. A moved-from member can only be assigned to or destroyed.
-class Member {
+class TIDEMARK_API Member {
  public:
   Member(Member&& other) noexcept;
   Member& operator=(Member&& other) noexcept;
@@ -165,7 +166,7 @@ struct GroupDefinition;
 }  // namespace engine
 
 // A consumer group of a store: from Store::group(). Every call is safe from many threads.
-class Group {
+class TIDEMARK_API Group {
  public:
   [[nodiscard]] const std::string& name() const;
   [[nodiscard]] const Query& query() const;

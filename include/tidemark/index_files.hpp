@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tidemark/error.hpp"
+#include "tidemark/export.hpp"
 #include "tidemark/store.hpp"
 #include "tidemark/types.hpp"
 
@@ -38,13 +39,14 @@ struct IndexReport {
 // Builds each index file of a store again in memory, from the log, and compares it byte by byte. Never writes; works
 // beside a writer. Takes about as long as building it did, and up to 40 bytes of memory for each event of the largest
 // file. An error only if it could not be done. progress is told the events done and the events in all, now and then.
-[[nodiscard]] Result<IndexReport> check_index(
+[[nodiscard]] TIDEMARK_API Result<IndexReport> check_index(
     const std::filesystem::path& folder,
     const std::function<void(std::uint64_t done, std::uint64_t all)>& progress = {});
 
 // Opens the store for writing, as Store::open does, throws its index files away and builds them again from the log.
 // Gives what there is then. Cut short, it leaves a store that has lost index files: the next writer goes on from there.
 // Errors: those of Store::open, kLocked among them; `create` and `read_only` are not asked for.
-[[nodiscard]] Result<IndexReport> rebuild_index(const std::filesystem::path& folder, const OpenOptions& options = {});
+[[nodiscard]] TIDEMARK_API Result<IndexReport> rebuild_index(const std::filesystem::path& folder,
+                                                             const OpenOptions& options = {});
 
 }  // namespace tidemark

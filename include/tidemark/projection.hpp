@@ -14,6 +14,7 @@
 #include "tidemark/cursor.hpp"
 #include "tidemark/error.hpp"
 #include "tidemark/event.hpp"
+#include "tidemark/export.hpp"
 #include "tidemark/query.hpp"
 #include "tidemark/subscription.hpp"
 #include "tidemark/types.hpp"
@@ -34,10 +35,10 @@ struct ProjectionPoint {
 };
 
 // As a text of at most 193 characters: the checkpoint's, and behind a space that of replay_until if there is one.
-[[nodiscard]] std::string to_string(const ProjectionPoint& point);
+[[nodiscard]] TIDEMARK_API std::string to_string(const ProjectionPoint& point);
 // What to_string() gave, also of a Checkpoint alone. kCheckpointUnknown for anything else: the
 // model is as good as one of another log then, and Projection::rebuild() makes it anew.
-[[nodiscard]] Result<ProjectionPoint> parse_projection_point(std::string_view text);
+[[nodiscard]] TIDEMARK_API Result<ProjectionPoint> parse_projection_point(std::string_view text);
 
 // A place with transactions of its own, such as a database, that keeps a model and beside it its point: so that each
 // event has its effect there exactly once, whatever is killed when. All four functions are needed.
@@ -145,7 +146,7 @@ struct ProjectionProgress {
 // Runs in the thread that calls it, one at a time; progress() may be asked by any. The store must outlive it, and not
 // be moved meanwhile; once it is closed every call gives kClosed. A moved-from projection can only be assigned to or
 // destroyed. Two projections into one storage at a time are for the storage to refuse.
-class Projection {
+class TIDEMARK_API Projection {
  public:
   // Looks at the options, not yet at the storage, the name or what was saved: the first run does. kInvalidArgument if
   // something is missing or does not go together; kClosed, kForked, kLimitExceeded, kOutOfMemory.

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "tidemark/export.hpp"
 #include "tidemark/types.hpp"
 
 namespace tidemark {
@@ -31,7 +32,7 @@ struct QueryItem {
 //   Query::all().any_of({{.types = {"CourseDefined"}, .tags = {"course:c1"}}, {.tags = {"student:s1"}}})
 //
 // A query that makes no sense can be made; what takes it gives kInvalidArgument with what objection() says.
-class Query {
+class TIDEMARK_API Query {
  public:
   enum class Scope : std::uint8_t { kAll, kStream, kCategory };
 
@@ -75,7 +76,7 @@ class Query {
 };
 
 // In words, such as: category "loan", type "Approved" or "Declined", tag "a" and "b".
-[[nodiscard]] std::string to_string(const Query& query);
+[[nodiscard]] TIDEMARK_API std::string to_string(const Query& query);
 
 // Which events a condition looks at, beside its query.
 struct MatchOptions {

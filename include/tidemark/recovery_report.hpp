@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include "tidemark/export.hpp"
 #include "tidemark/types.hpp"
 
 namespace tidemark {
@@ -21,7 +22,7 @@ enum class RecoveryKind : std::uint8_t {
   kSuspect = 7,          // D: a suspect end, seen by a read-only opening
 };
 
-[[nodiscard]] std::string_view to_string(RecoveryKind kind);
+[[nodiscard]] TIDEMARK_API std::string_view to_string(RecoveryKind kind);
 
 // Told by every opening. A read-only opening mends nothing: bytes_cut is then what a writer would cut.
 struct RecoveryReport {

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "tidemark/error.hpp"
+#include "tidemark/export.hpp"
 #include "tidemark/store.hpp"
 #include "tidemark/verify.hpp"
 
@@ -54,7 +55,7 @@ struct RepairReport {
 // events are given placeholders; beyond that it is kDamaged. kInvalidArgument (there is something in `into`, or it lies
 // within the old store), kNotFound, kNotAStore, kUnsupportedFormat, kDamaged (nothing can be told any more), kNoSpace,
 // kIo. progress is told the bytes of the old store that were gone through, and all of them.
-[[nodiscard]] Result<RepairReport> repair(
+[[nodiscard]] TIDEMARK_API Result<RepairReport> repair(
     const std::filesystem::path& folder, const std::filesystem::path& into, const RepairOptions& options = {},
     const std::function<void(std::uint64_t done, std::uint64_t all)>& progress = {});
 

@@ -6,6 +6,7 @@
 
 #include "tidemark/error.hpp"
 #include "tidemark/event.hpp"
+#include "tidemark/export.hpp"
 #include "tidemark/subscription.hpp"
 
 namespace tidemark {
@@ -14,7 +15,7 @@ namespace tidemark {
 // own. With SubscribeOptions::resume it commits after each run of events that was dealt with (at most run_events of
 // them): after a crash these come again, and none is left out. A moved-from runner can only be assigned to or
 // destroyed.
-class Runner {
+class TIDEMARK_API Runner {
  public:
   // Called on the runner's thread, with a view that is valid during the call. An error ends the runner, and so does an
   // exception (kHandlerFailed, with what it says). The event then counts as not dealt with.

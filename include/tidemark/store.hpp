@@ -21,6 +21,7 @@
 #include "tidemark/error.hpp"
 #include "tidemark/event.hpp"
 #include "tidemark/expect.hpp"
+#include "tidemark/export.hpp"
 #include "tidemark/group.hpp"
 #include "tidemark/query.hpp"
 #include "tidemark/recovery_report.hpp"
@@ -129,7 +130,7 @@ class StoreCore;
 // only be assigned to or destroyed. Destruction closes.
 // After fork() a store stays with the parent: in the child every call gives kForked (info() is empty), destruction does
 // nothing, and the lock is the parent's alone. Cursors and tickets go with their store.
-class Store {
+class TIDEMARK_API Store {
  public:
   // Opens the store in a folder, creating it if need be, and recovers it if its last writer did not close it.
   // kLocked if another opening (in this process or another) holds it for writing; kNotFound, kNotAStore,

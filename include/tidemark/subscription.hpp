@@ -15,6 +15,7 @@
 #include "tidemark/cursor.hpp"
 #include "tidemark/error.hpp"
 #include "tidemark/event.hpp"
+#include "tidemark/export.hpp"
 #include "tidemark/types.hpp"
 
 namespace tidemark {
@@ -27,7 +28,7 @@ enum class SubscriptionState : std::uint8_t {
 };
 
 // The state's name, such as "caught up".
-[[nodiscard]] std::string_view to_string(SubscriptionState state);
+[[nodiscard]] TIDEMARK_API std::string_view to_string(SubscriptionState state);
 
 // How far a subscription with SubscribeOptions::when_valid has come, to go on from there: of the events before `read`
 // every one was given that comes, by due time and position, before (due, position) or is the one there; the others were
@@ -83,7 +84,7 @@ class SubscriptionImpl;
 // Some events in order, or none: then it tells how far the subscription has come. Valid until next() or seek() is
 // called on its subscription, or that is destroyed or assigned to; and so are its events. What is not taken from it is
 // given by the next run.
-class Run {
+class TIDEMARK_API Run {
  public:
   // Whether there is no event in it.
   [[nodiscard]] bool empty() const { return first_ == nullptr; }
@@ -130,7 +131,7 @@ class Run {
 //
 // It belongs to one thread at a time. A slow one delays nobody. Once its store is closed or destroyed, next() gives
 // kClosed. A moved-from subscription can only be assigned to or destroyed.
-class Subscription {
+class TIDEMARK_API Subscription {
  public:
   Subscription(Subscription&& other) noexcept;
   Subscription& operator=(Subscription&& other) noexcept;

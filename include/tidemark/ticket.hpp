@@ -8,6 +8,7 @@
 
 #include "tidemark/batch.hpp"
 #include "tidemark/error.hpp"
+#include "tidemark/export.hpp"
 
 namespace tidemark {
 
@@ -17,7 +18,7 @@ class TicketState;
 
 // An append under way. Dropping a ticket cancels nothing. A ticket may outlive its store: closing the store completes
 // every ticket. Safe to use from several threads.
-class Ticket {
+class TIDEMARK_API Ticket {
  public:
   // Waits for the answer. The stop token ends the wait with kStopped and not the append: wait again, or drop it.
   [[nodiscard]] Result<Receipt> wait(std::stop_token stop = {}) const;

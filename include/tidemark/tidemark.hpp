@@ -12,6 +12,7 @@
 #include "tidemark/error.hpp"
 #include "tidemark/event.hpp"
 #include "tidemark/expect.hpp"
+#include "tidemark/export.hpp"
 #include "tidemark/extract.hpp"
 #include "tidemark/fork.hpp"
 #include "tidemark/group.hpp"

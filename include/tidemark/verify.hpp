@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tidemark/error.hpp"
+#include "tidemark/export.hpp"
 #include "tidemark/types.hpp"
 
 namespace tidemark {
@@ -40,7 +41,7 @@ struct VerifyReport {
 // Reads every byte of a store: superblocks, segment headers, frames and their chain, footers, unused space, the order
 // of positions, versions and times. Never writes; works beside a writer. An error only if it could not be done; damage
 // is in the report. progress is told the bytes done and the bytes in all, now and then.
-[[nodiscard]] Result<VerifyReport> verify(
+[[nodiscard]] TIDEMARK_API Result<VerifyReport> verify(
     const std::filesystem::path& folder,
     const std::function<void(std::uint64_t done, std::uint64_t all)>& progress = {});
 

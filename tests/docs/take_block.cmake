@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+# Cuts the first block of the language out of the text and moves the text past it.
+function(take_block language text_variable block_variable)
+  set(text "${${text_variable}}")
+  set(${block_variable} "" PARENT_SCOPE)
+  string(FIND "${text}" "\n```${language}\n" begin)
+  if(begin LESS 0)
+    return()
+  endif()
+  string(LENGTH "\n```${language}\n" mark_length)
+  math(EXPR begin "${begin} + ${mark_length}")
+  string(SUBSTRING "${text}" ${begin} -1 text)
+  string(FIND "${text}" "```" end)
+  string(SUBSTRING "${text}" 0 ${end} block)
+  string(SUBSTRING "${text}" ${end} -1 text)
+  set(${text_variable} "${text}" PARENT_SCOPE)
+  set(${block_variable} "${block}" PARENT_SCOPE)
+endfunction()
