@@ -293,11 +293,16 @@ Status dump_segment(const std::filesystem::path& file, const std::function<bool(
 
 std::string_view to_string(SegmentPiece::Kind kind) {
   switch (kind) {
-    case SegmentPiece::Kind::kHeader: return "header";
-    case SegmentPiece::Kind::kFrame: return "frame";
-    case SegmentPiece::Kind::kZeros: return "zeros";
-    case SegmentPiece::Kind::kUnknown: return "unknown";
-    case SegmentPiece::Kind::kFooter: return "footer";
+    case SegmentPiece::Kind::kHeader:
+      return "header";
+    case SegmentPiece::Kind::kFrame:
+      return "frame";
+    case SegmentPiece::Kind::kZeros:
+      return "zeros";
+    case SegmentPiece::Kind::kUnknown:
+      return "unknown";
+    case SegmentPiece::Kind::kFooter:
+      return "footer";
   }
   return "?";
 }
