@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What most tests include, parsed once for all of them (TIDEMARK_PRECOMPILED_TESTS in tests/CMakeLists.txt). Every test
+// What most tests include, parsed once for all of them (TIDEMARK_PRECOMPILED). Every test
 // still names what it uses: it must compile without this, too.
 #pragma once
 
