@@ -282,9 +282,9 @@ TEST_F(Export, WhatIsDamagedIsTold) {
 
 TEST_F(Export, BytesInBase64AreTakenAsTheyAreOrNotAtAll) {
   const auto import = [&](std::string_view line) { return run({"import", copy_, folder_.file("in.jsonl", line)}); };
-  for (const std::string& wrong : {R"("data_base64":"AA")", R"("data_base64":"AA=A")", R"("data_base64":"A===")",
-                                   R"("data_base64":"AB==")", R"("data_base64":"AA\n=")", R"("data_base64":"-_8=")",
-                                   R"("data_base64":7)", R"("data_base64":"AA==","metadata_base64":"?")"}) {
+  for (const std::string wrong : {R"("data_base64":"AA")", R"("data_base64":"AA=A")", R"("data_base64":"A===")",
+                                  R"("data_base64":"AB==")", R"("data_base64":"AA\n=")", R"("data_base64":"-_8=")",
+                                  R"("data_base64":7)", R"("data_base64":"AA==","metadata_base64":"?")"}) {
     const Ran ran = import(R"({"stream":"s","type":"T",)" + wrong + "}\n");
     EXPECT_EQ(ran.exit_code, 2) << wrong;
     EXPECT_THAT(ran.err, HasSubstr("base64")) << wrong;
