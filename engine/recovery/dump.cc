@@ -2,13 +2,14 @@
 #include "engine/recovery/dump.h"
 
 #include <algorithm>
-#include <array>
+#include <optional>
 #include <utility>
 
 #include "engine/format/body.h"
 #include "engine/format/segment.h"
 #include "engine/recovery/segment_bytes.h"
 #include "tidemark/event.hpp"
+#include "tidemark/limits.hpp"
 
 namespace tidemark::engine {
 
@@ -57,17 +58,23 @@ class Fields {
 
 class Dumper {
  public:
-  Dumper(SegmentBytes& bytes, const std::function<bool(const SegmentPiece&)>& visit) : bytes_(bytes), visit_(visit) {}
+  Dumper(SegmentBytes& bytes, const std::function<bool(const SegmentPiece&)>& visit)
+      : bytes_(bytes), visit_(visit), size_(bytes.file_size()) {}
 
   // After each step false means that nobody wants more.
   Status run() {
-    const std::uint64_t size = bytes_.file_size();
     auto more = tell_header();
+    const std::uint64_t file_size = bytes_.file_size();
     const std::uint64_t footer_at =
-        size >= kSegmentHeaderBytes + kSegmentFooterBytes ? size - kSegmentFooterBytes : size;
-    std::uint64_t at = std::min(kSegmentHeaderBytes, size);
-    while (more && *more && at < footer_at) { more = tell_next(at, footer_at); }
-    if (more && *more && footer_at < size) { more = tell_footer(footer_at); }
+        size_ >= kSegmentHeaderBytes + kSegmentFooterBytes ? size_ - kSegmentFooterBytes : size_;
+    const std::uint64_t frames_end = std::min(footer_at, file_size);
+    std::uint64_t at = std::min(kSegmentHeaderBytes, file_size);
+    while (more && *more && at < frames_end) { more = tell_next(at, frames_end); }
+    if (more && *more && at < std::min(size_, file_size)) {
+      more = tell_footer(at, std::min(size_, file_size));
+      at = std::min(size_, file_size);
+    }
+    while (more && *more && at < file_size) { more = tell_surplus(at); }
     if (!more) { return std::unexpected(std::move(more.error())); }
     return {};
   }
@@ -100,6 +107,8 @@ class Dumper {
     if (state == BlockState::kGood && header.size != bytes_.file_size()) {
       piece.what = "the file has " + std::to_string(bytes_.file_size()) + " bytes";
     }
+    is_known_ = state == BlockState::kGood;
+    if (is_known_) { size_ = header.size; }
     place_ = {header.log_id, header.number, 0};
     Fields fields(piece);
     fields.add_start(header.start);
@@ -117,42 +126,102 @@ class Dumper {
     if (zeros_end > at) {
       SegmentPiece piece{.kind = SegmentPiece::Kind::kZeros, .offset = at, .bytes = zeros_end - at};
       at = zeros_end;
+      after_zeros_ = true;
       return tell(piece);
     }
     auto check = look(at);
     if (!check) { return std::unexpected(std::move(check.error())); }
     if (check->state == FrameCheck::State::kNone) { return tell_unknown(at, end); }
     SegmentPiece piece = frame_piece(*check, at);
+    if (piece.what.empty()) { piece.what = objection(check->header); }
+    const bool is_whole = check->state == FrameCheck::State::kWhole;
+    chain_ = is_whole ? std::optional<FrameChain>(FrameChain{}) : std::nullopt;
+    if (is_whole) { chain_->follow(check->header, check->trailer); }
+    after_zeros_ = false;
     at += piece.bytes;
     return tell(piece);
+  }
+
+  // Why a whole frame is not what should stand here, as far as what stands before it in the file tells; empty if it is.
+  std::string objection(const FrameHeader& header) const {
+    if (after_zeros_) { return "zeros stand before it, where none can be between frames"; }
+    const char* const said = chain_ ? chain_->objection(header) : nullptr;
+    return said != nullptr ? said : "";
   }
 
   Result<FrameCheck> look(std::uint64_t at) {
     FramePlace place = place_;
     place.offset = at;
-    return look_for_frame(bytes_, place, bytes_.file_size());
+    return look_for_frame(bytes_, place, size_);
   }
 
   // Up to what looks like the next frame, or to a sector of zeros.
   Result<bool> tell_unknown(std::uint64_t& at, std::uint64_t end) {
+    chain_.reset();
+    after_zeros_ = false;
+    auto stray = stray_frame(at, end);
+    if (!stray) { return std::unexpected(std::move(stray.error())); }
+    if (*stray) {
+      at += (*stray)->bytes;
+      return tell(**stray);
+    }
     std::uint64_t after = at;
     while (after < end && after - at < kUnknownBytesMax) {
       after = std::min(after + kFrameAlignment, end);
       if (after == end) { break; }
       auto next = bytes_.at(after, kSectorBytes);
       if (!next) { return std::unexpected(std::move(next.error())); }
-      const bool begins_like_frame =
-          next->size() >= sizeof(kFrameMagic) && load_as<std::uint32_t>(next->data()) == kFrameMagic;
-      if (begins_like_frame || all_zero(*next)) { break; }
+      if (begins_like_frame(*next) || all_zero(*next)) { break; }
     }
     auto raw = bytes_.only(at, after - at);
     if (!raw) { return std::unexpected(std::move(raw.error())); }
     SegmentPiece piece{.kind = SegmentPiece::Kind::kUnknown, .offset = at, .bytes = after - at, .raw = *raw};
-    const bool has_magic = raw->size() >= sizeof(kFrameMagic) && load_as<std::uint32_t>(raw->data()) == kFrameMagic;
-    piece.what = has_magic ? "it begins like a frame, whose header is damaged or belongs to another place"
-                           : "it is no frame that belongs here";
-    if (has_magic && raw->size() >= kFrameHeaderBytes) { add_frame_fields(piece, load_as<FrameHeader>(raw->data())); }
-    at = after;
+    piece.what = begins_like_frame(*raw) ? "it begins like a frame, and its header or its bytes are damaged"
+                 : at == after_unknown_  ? "it goes on with what belongs to nothing"
+                                         : "it is no frame that belongs here";
+    if (begins_like_frame(*raw) && raw->size() >= kFrameHeaderBytes) {
+      add_frame_fields(piece, load_as<FrameHeader>(raw->data()));
+    }
+    at = after_unknown_ = after;
+    return tell(piece);
+  }
+
+  static bool begins_like_frame(Bytes bytes) {
+    return bytes.size() >= sizeof(kFrameMagic) && load_as<std::uint32_t>(bytes.data()) == kFrameMagic;
+  }
+
+  // A frame that is whole and whose header is not of this place: copied from elsewhere, or left behind by a segment
+  // header that is lost.
+  Result<std::optional<SegmentPiece>> stray_frame(std::uint64_t at, std::uint64_t end) {
+    auto start = bytes_.at(at, kFrameHeaderBytes);
+    if (!start) { return std::unexpected(std::move(start.error())); }
+    if (start->size() < kFrameHeaderBytes || !begins_like_frame(*start)) { return std::nullopt; }
+    FrameCheck check;
+    check.header = load_as<FrameHeader>(start->data());
+    check.end = frame_end(at, check.header.table_bytes, check.header.body_bytes);
+    const std::uint64_t length = check.end - at;
+    if (check.end > end || std::uint64_t{check.header.body_bytes} + check.header.table_bytes > limits::kBatchBytesMax) {
+      return std::nullopt;
+    }
+    auto frame = bytes_.at(at, length);
+    if (!frame) { return std::unexpected(std::move(frame.error())); }
+    if (frame->size() < length || !frame_is_whole(*frame, check.header)) { return std::nullopt; }
+    check.state = FrameCheck::State::kWhole;
+    check.frame = *frame;
+    check.trailer = load_as<std::uint64_t>(frame->data() + frame->size() - kFrameTrailerBytes);
+    SegmentPiece piece = frame_piece(check, at);
+    std::string what = is_known_ ? "its header is damaged, or belongs to another place"
+                                 : "whether it belongs here the segment's header would say";
+    piece.what = piece.what.empty() ? std::move(what) : std::move(what) + "; " + piece.what;
+    return piece;
+  }
+
+  Result<bool> tell_surplus(std::uint64_t& at) {
+    const std::uint64_t length = std::min(kUnknownBytesMax, bytes_.file_size() - at);
+    auto raw = bytes_.only(at, length);
+    if (!raw) { return std::unexpected(std::move(raw.error())); }
+    SegmentPiece piece{.offset = at, .bytes = length, .what = "it stands behind the segment's end", .raw = *raw};
+    at += length;
     return tell(piece);
   }
 
@@ -228,8 +297,8 @@ class Dumper {
                            : "it is of a kind that this library does not know";
   }
 
-  Result<bool> tell_footer(std::uint64_t at) {
-    auto sector = bytes_.only(at, kSegmentFooterBytes);
+  Result<bool> tell_footer(std::uint64_t at, std::uint64_t end) {
+    auto sector = bytes_.only(at, end - at);
     if (!sector) { return std::unexpected(std::move(sector.error())); }
     SegmentPiece piece{.offset = at, .bytes = sector->size(), .raw = *sector};
     if (all_zero(*sector)) {
@@ -268,7 +337,12 @@ class Dumper {
 
   SegmentBytes& bytes_;
   const std::function<bool(const SegmentPiece&)>& visit_;
-  FramePlace place_{};  // of the segment's frames, but for the offset
+  std::uint64_t size_;               // of the segment, as its header says if it is good
+  bool is_known_ = false;            // it is
+  FramePlace place_{};               // of the segment's frames, but for the offset
+  std::optional<FrameChain> chain_;  // up to the last piece, if that is a whole frame
+  bool after_zeros_ = false;
+  std::uint64_t after_unknown_ = UINT64_MAX;  // where the last unknown piece ended
 };
 
 }  // namespace

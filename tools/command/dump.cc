@@ -46,7 +46,7 @@ bool print_bytes(Output& out, std::uint64_t offset, Bytes bytes) {
 }
 
 std::string event_text(const DumpedEvent& event) {
-  std::string text = fmt::format("    {} at {}: event {}, stream \"{}\" version {}, type \"{}\", id {}{}{}",
+  std::string text = fmt::format("    {} bytes at {}: event {}, stream \"{}\" version {}, type \"{}\", id {}{}{}",
                                  with_separators(event.bytes), with_separators(event.offset),
                                  with_separators(event.position.value()), printable(event.stream, kNameBytesShown),
                                  with_separators(event.version.value()), printable(event.type, kNameBytesShown),

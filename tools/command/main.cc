@@ -407,7 +407,8 @@ void add_export(CLI::App& app, ExportOptions& options, Run& run) {
 void add_dump(CLI::App& app, DumpOptions& options, Run& run) {
   CLI::App& sub = *app.add_subcommand("dump", "Print what stands in a segment file, byte for byte, whatever its state");
   sub.add_option("SEGMENT", options.file, "A segment file of a store")->required();
-  sub.add_flag("--bytes", options.bytes, "Print the bytes of each piece too, in hexadecimal");
+  sub.add_flag("--bytes", options.bytes,
+               "Print the bytes of each piece but zeros too, in hexadecimal (in base64 with --json)");
   add_json(sub, options.json, "Print one JSON object a piece");
   sub.footer(
       "Example:\n"

@@ -41,7 +41,7 @@ std::vector<Piece> dump(World& world, const std::filesystem::path& path) {
   std::uint64_t at = 0;
   const Status done = dump_segment(world.files, path, [&](const SegmentPiece& piece) {
     EXPECT_EQ(piece.offset, at);
-    EXPECT_GT(piece.bytes, 0U);
+    EXPECT_TRUE(piece.bytes > 0 || bytes.empty());
     at += piece.bytes;
     const auto there = Bytes(bytes).subspan(piece.offset, piece.bytes);
     if (piece.kind == Kind::kZeros) {
@@ -145,6 +145,58 @@ TEST(Dump, CutAndZeroedAnywhere) {
     store.zero(path, size / 8, std::min(bytes.size(), size / 8 + 700));
     EXPECT_EQ(wrong_ones(dump(store, path)).empty(), false);
   }
+}
+
+// The frames tell of themselves, whatever became of what stands around them.
+TEST(Dump, FramesAreShownWithoutTheirSurroundings) {
+  SampleStore store;
+  const auto path = store.segment(2);
+  const auto bytes = store.contents(path);
+  const auto frames = store.in_segment(2);
+  ASSERT_GE(frames.size(), 3U);
+  const auto data_of = [&](const std::vector<Piece>& pieces) {
+    std::vector<std::string> data;
+    for (const Piece& piece : pieces) { data.insert(data.end(), piece.data.begin(), piece.data.end()); }
+    return data;
+  };
+  const auto all = data_of(dump(store, path));
+  ASSERT_EQ(all.size(), frames.size());
+
+  store.zero(path, 0, kSegmentHeaderBytes);
+  auto pieces = dump(store, path);
+  EXPECT_EQ(data_of(pieces), all);
+  EXPECT_THAT(pieces[1].what, HasSubstr("the segment's header would say"));
+
+  store.files.set_contents(path, bytes);
+  store.cut(path, frames[1].end);
+  pieces = dump(store, path);
+  EXPECT_EQ(data_of(pieces), (std::vector{all[0], all[1]}));
+  EXPECT_EQ(pieces.back().kind, Kind::kFrame) << "no footer is made up";
+  EXPECT_EQ(pieces.back().what, "");
+  EXPECT_THAT(pieces[0].what, HasSubstr("the file has " + std::to_string(frames[1].end) + " bytes"));
+
+  auto longer = bytes;
+  longer.insert(longer.end(), 6, std::byte{'x'});
+  store.files.set_contents(path, longer);
+  pieces = dump(store, path);
+  EXPECT_EQ(data_of(pieces), all);
+  ASSERT_GE(pieces.size(), 2U);
+  EXPECT_EQ(pieces[pieces.size() - 2].kind, Kind::kFooter);
+  EXPECT_EQ(pieces[pieces.size() - 2].what, "");
+  EXPECT_THAT(pieces.back().what, HasSubstr("behind the segment's end"));
+
+  // A frame of another segment, put in the place of one.
+  auto foreign = bytes;
+  const auto other = store.in_segment(3)[0];
+  const auto from = store.contents(store.segment(3));
+  std::copy_n(from.begin() + static_cast<std::ptrdiff_t>(other.begin),
+              std::min(other.end - other.begin, frames[2].end - frames[0].begin),
+              foreign.begin() + static_cast<std::ptrdiff_t>(frames[0].begin));
+  store.files.set_contents(path, foreign);
+  pieces = dump(store, path);
+  EXPECT_EQ(pieces[1].kind, Kind::kFrame);
+  EXPECT_THAT(pieces[1].what, HasSubstr("belongs to another place"));
+  EXPECT_EQ(pieces[1].positions, std::vector{other.header.first_position});
 }
 
 TEST(Dump, OfRandomBytesEnds) {
