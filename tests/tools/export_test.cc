@@ -178,12 +178,34 @@ TEST_F(Export, AFileAppearsWholeAndTakesNobodysPlace) {
   for (const char* const inner : {"store/super-a", "store/new", "folder/../store/new"}) {
     const Ran ran = run({"export", store_, folder_ / inner, "--overwrite"});
     EXPECT_EQ(ran.exit_code, 2) << inner;
-    EXPECT_THAT(ran.err, HasSubstr("in the store's own folder")) << inner;
+    EXPECT_THAT(ran.err, HasSubstr("in a store's own folder")) << inner;
   }
   EXPECT_EQ(run({"export", store_, folder_ / "not-there/out"}).exit_code, 5);
   EXPECT_EQ(run({"export", folder_ / "no-store", folder_ / "other"}).exit_code, 5);
   EXPECT_EQ(names_in_folder(), (std::vector<std::string>{"folder", "link", "out.jsonl", "store"}))
       << "nothing is left of what failed";
+}
+
+TEST_F(Export, OtherStoresAreLeftAlone) {
+  append_all_kinds();
+  ASSERT_EQ(run({"append", copy_, "s", "--type", "T"}).exit_code, 0);
+  for (const char* const name : {"super-a", "super-b", "new"}) {
+    EXPECT_EQ(run({"export", store_, copy_ + "/" + name, "--overwrite"}).exit_code, 2) << name;
+  }
+  EXPECT_EQ(events(copy_).size(), 1U);
+}
+
+// What the command says is not to be found in the file, whichever streams it was started without.
+TEST_F(Export, ClosedStreamsDoNotBecomeTheFile) {
+  append_all_kinds();
+  const std::string expected = run({"export", store_}).out;
+  int n = 0;
+  for (const char* const closed : {">&-", "2>&-", "<&-", ">&- 2>&-", "<&- >&- 2>&-"}) {
+    const std::string file = folder_ / ("closed-" + std::to_string(++n));
+    const std::string call = std::string("\"") + TIDEMARK_COMMAND + "\" export \"$0\" \"$1\" " + closed;
+    (void)run({"-c", call, store_, file}, {.program = "/bin/bash"});
+    EXPECT_EQ(contents(file), expected) << closed;
+  }
 }
 
 TEST_F(Export, AFullDiskLeavesNothingAndTakesNothing) {
@@ -236,8 +258,8 @@ TEST_F(Export, ASuspectEndIsDecidedOnFirst) {
   const std::string segment = store_ + "/segment-0000000001.log";
   std::string bytes = contents(segment);
   // Behind the last frame something stands that is no frame.
-  const std::size_t end = bytes.find_last_not_of('\0') + 1;
-  bytes.replace((end + 511) / 512 * 512 + 1024, 64, 64, 'x');
+  const std::size_t end = (bytes.find_last_not_of('\0') + 8) / 8 * 8;
+  bytes.replace(end, 4096, 4096, '\xAA');
   std::ofstream(segment, std::ios::binary) << bytes;
   ASSERT_EQ(run({"recover", store_}).exit_code, 1);
   const Ran ran = run({"export", store_, file_});
@@ -273,7 +295,7 @@ TEST_F(Export, WhatIsDamagedIsTold) {
   EXPECT_FALSE(std::filesystem::exists(file_)) << "half of it would look like all of it";
 
   const std::string repaired = folder_ / "repaired";
-  ASSERT_EQ(run({"repair", store_, "--into", repaired}).exit_code, 0);
+  ASSERT_EQ(run({"repair", store_, "--into", repaired}).exit_code, 1);
   const Ran ran = run({"export", repaired, file_});
   EXPECT_EQ(ran.exit_code, 1);
   EXPECT_THAT(ran.err, HasSubstr("1 event left out"));

@@ -26,6 +26,13 @@ bool lies_in(const std::filesystem::path& file, const std::filesystem::path& fol
   return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
 }
 
+// Beside a superblock.
+bool lies_in_a_store(const std::filesystem::path& file) {
+  std::error_code error;
+  return std::filesystem::exists(file.parent_path() / "super-a", error) ||
+         std::filesystem::exists(file.parent_path() / "super-b", error);
+}
+
 }  // namespace
 
 Outcome<ExitCode> run_export(const ExportOptions& options) {
@@ -43,8 +50,8 @@ Outcome<ExitCode> run_export(const ExportOptions& options) {
   }
   std::optional<LineWriter> file;
   if (options.file != "-") {
-    if (lies_in(options.file, options.which.store.folder)) {
-      return bad_input(options.file + ": an export cannot lie in the store's own folder");
+    if (lies_in(options.file, options.which.store.folder) || lies_in_a_store(options.file)) {
+      return bad_input(options.file + ": an export cannot lie in a store's own folder");
     }
     Outcome<LineWriter> opened = LineWriter::open(options.file, options.overwrite);
     if (!opened) { return std::unexpected(std::move(opened.error())); }

@@ -22,6 +22,16 @@ std::filesystem::path folder_of(const std::filesystem::path& file) {
   return file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
 }
 
+// Whoever closed the standard streams must not get their words into the file.
+int above_standard(int descriptor) {
+  if (descriptor < 0 || descriptor > STDERR_FILENO) { return descriptor; }
+  const int moved = ::fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  const int number = errno;
+  ::close(descriptor);
+  errno = number;
+  return moved;
+}
+
 // Short, since the file's own name may be as long as a name can be.
 std::filesystem::path temporary_for(const std::filesystem::path& file) {
   return folder_of(file) / fmt::format(".tidemark-{:08x}.part", std::random_device()());
@@ -63,11 +73,11 @@ Failure LineWriter::failure(int number) const {
 }
 
 Outcome<void> LineWriter::open_unnamed(unsigned mode) {
-  descriptor_ = ::open(folder_of(file_).c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, mode);
+  descriptor_ = above_standard(::open(folder_of(file_).c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, mode));
   if (descriptor_ >= 0) { return {}; }
   if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL) { return std::unexpected(failure(errno)); }
   const std::filesystem::path name = temporary_for(file_);
-  descriptor_ = ::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+  descriptor_ = above_standard(::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
   if (descriptor_ < 0) { return std::unexpected(failure(errno)); }
   temporary_ = name;
   return {};
@@ -84,9 +94,9 @@ Outcome<LineWriter> LineWriter::open(const std::filesystem::path& file, bool ove
   writer.replaces_ = there->has_value();
   if (auto opened = writer.open_unnamed(kAll); !opened) { return std::unexpected(std::move(opened.error())); }
   if (*there && ::fchmod(writer.descriptor_, **there) != 0) { return std::unexpected(writer.failure(errno)); }
-  const int for_lines = ::fcntl(writer.descriptor_, F_DUPFD_CLOEXEC, 0);
+  const int for_lines = ::fcntl(writer.descriptor_, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
   if (for_lines < 0) { return std::unexpected(writer.failure(errno)); }
-  writer.packed_.reset(gzdopen(for_lines, file.extension() == ".gz" ? "wb" : "wbT"));
+  writer.packed_.reset(gzdopen(for_lines, file.string().ends_with(".gz") ? "wb" : "wbT"));
   if (!writer.packed_) {
     ::close(for_lines);
     return std::unexpected(writer.failure(ENOMEM));
