@@ -135,7 +135,7 @@ TEST(ExtractTest, AnyLifeAndQuery) {
     const Store store = life.world.open({.read_only = true});
     const Fact& some = life.facts[life.pick(life.facts.size())];
     const Query query = life.pick(3) == 0   ? Query::stream(some.stream)
-                        : life.pick(2) == 0 ? Query::category(category_of(some.stream)).types({some.type})
+                        : life.pick(2) == 0 ? Query::category(category_in_name(some.stream)).types({some.type})
                                             : Query::type(some.type);
     const auto expected = expected_of(store, query);
     must(extract_into(life.world, query));

@@ -27,7 +27,7 @@ struct Fact {
   std::map<std::string, std::optional<std::uint64_t>> checkpoints = {};
 };
 
-inline std::string category_of(const std::string& stream) { return stream.substr(0, stream.find('-')); }
+inline std::string category_in_name(const std::string& stream) { return stream.substr(0, stream.find('-')); }
 
 class IndexedLife {
  public:
@@ -102,7 +102,7 @@ class IndexedLife {
     for (std::uint64_t i = 0; i < events; ++i) {
       const Fact& fact = facts[i];
       by_stream[fact.stream].push_back(i);
-      by_category[category_of(fact.stream)].push_back(i);
+      by_category[category_in_name(fact.stream)].push_back(i);
       by_type[fact.type].push_back(i);
       for (const auto& tag : fact.tags) { by_tag[tag].push_back(i); }
     }

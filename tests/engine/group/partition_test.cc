@@ -13,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "tests/sampled.h"
+
 namespace tidemark::engine {
 namespace {
 
@@ -151,13 +153,13 @@ class Work {
 
 TEST(Partition, GivesAllInOrderWithinItsBounds) {
   std::size_t gone_back = 0;
-  for (std::uint32_t seed = 1; seed <= 60 && !testing::Test::HasFailure(); ++seed) {
+  for (std::uint32_t seed = 1; seed <= test::sampled(60) && !testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     Work work(seed);
     work.run();
     gone_back += work.gone_back();
   }
-  EXPECT_GT(gone_back, 60u);
+  EXPECT_GT(gone_back, test::sampled(60));
 }
 
 // However many events of one stream wait, those of others are taken in.
