@@ -121,7 +121,7 @@ TEST(Usage, AnUnknownSubcommandIsToldWhichThereAre) {
        {std::vector<std::string>{"fly"}, {"fly", "store", "--json"}, {"fly", "stat", "store"}}) {
     const Ran ran = run(arguments);
     EXPECT_EQ(ran.exit_code, 2);
-    EXPECT_THAT(ran.err, StartsWith("tidemark: there is no subcommand fly: there are import, append, read, "));
+    EXPECT_THAT(ran.err, StartsWith("tidemark: there is no subcommand fly: there are import, export, append, read, "));
     EXPECT_THAT(ran.err, HasSubstr(", verify, index, "));
     EXPECT_THAT(ran.err, EndsWith("; `tidemark --help` tells what each does\n"));
   }
